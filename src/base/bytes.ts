@@ -1,0 +1,41 @@
+/** Small operations on bytes that strings would be too slow or too lossy for. */
+
+/** Below this many bytes a loop beats `set(subarray)`; measured in design.md. */
+const LOOP_BYTES = 96;
+
+export function copyBytes(
+  from: Uint8Array,
+  fromOffset: number,
+  to: Uint8Array,
+  toOffset: number,
+  length: number,
+): void {
+  if (length < LOOP_BYTES) {
+    for (let i = 0; i < length; i++) to[toOffset + i] = from[fromOffset + i]!;
+  } else {
+    to.set(from.subarray(fromOffset, fromOffset + length), toOffset);
+  }
+}
+
+export function equalBytes(
+  a: Uint8Array,
+  aOffset: number,
+  b: Uint8Array,
+  bOffset: number,
+  length: number,
+): boolean {
+  for (let i = 0; i < length; i++) {
+    if (a[aOffset + i] !== b[bOffset + i]) return false;
+  }
+  return true;
+}
+
+/** Each character's low byte. */
+export function latin1(text: string): Uint8Array {
+  return Buffer.from(text, "latin1");
+}
+
+/** Each byte as a character. Works on views of shared memory too. */
+export function latin1Text(bytes: Uint8Array, from = 0, to = bytes.length): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString("latin1");
+}

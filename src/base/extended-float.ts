@@ -1,0 +1,103 @@
+/**
+ * The 80-bit extended floats of x87, as Redis uses them (long double) for INCRBYFLOAT: a value
+ * is mantissa * 2^exponent with a mantissa of at most 64 bits, rounded to nearest, ties to even.
+ * Exact arithmetic on BigInt, then one rounding; not for hot paths.
+ */
+export interface ExtendedFloat {
+  readonly mantissa: bigint;
+  readonly exponent: number;
+}
+
+const PRECISION = 64;
+/** 2^16384 is out of range; so is the text of anything near it for Redis's buffers. */
+const EXPONENT_MAX = 16384;
+const EXPONENT_MIN = -16445;
+const FRACTION_DIGITS = 17;
+
+export const INFINITE = Symbol("infinite");
+export type ParsedFloat = ExtendedFloat | typeof INFINITE | null;
+
+function bitLength(value: bigint): number {
+  return value === 0n ? 0 : value.toString(2).length;
+}
+
+/** numerator / denominator * 2^exponent, rounded; null where it overflows or vanishes. */
+function round(numerator: bigint, denominator: bigint, exponent: number): ExtendedFloat | null {
+  if (numerator === 0n) return { mantissa: 0n, exponent: 0 };
+  const negative = numerator < 0n;
+  let n = negative ? -numerator : numerator;
+  let d = denominator;
+  // Scale so that the quotient has at least PRECISION bits.
+  const shift = PRECISION + 1 - (bitLength(n) - bitLength(d));
+  if (shift > 0) n <<= BigInt(shift);
+  else d <<= BigInt(-shift);
+  let quotient = n / d;
+  let sticky = n % d !== 0n;
+  let scale = exponent - shift;
+  const excess = bitLength(quotient) - PRECISION;
+  if (excess > 0) {
+    const bits = BigInt(excess);
+    const rest = quotient & ((1n << bits) - 1n);
+    const half = 1n << (bits - 1n);
+    quotient >>= bits;
+    scale += excess;
+    if (rest > half || (rest === half && (sticky || (quotient & 1n) === 1n))) quotient += 1n;
+    sticky = true;
+  }
+  if (bitLength(quotient) + scale > EXPONENT_MAX) return null;
+  if (bitLength(quotient) + scale < EXPONENT_MIN) return null;
+  return { mantissa: negative ? -quotient : quotient, exponent: scale };
+}
+
+/**
+ * Parses decimal or hexadecimal text, or inf, as strtold does. Null where it is no number, is
+ * NaN or is out of range.
+ */
+export function parseExtended(text: string): ParsedFloat {
+  if (/^[-+]?(inf|infinity)$/i.test(text)) return INFINITE;
+  const decimal = /^([-+]?)([0-9]*)\.?([0-9]*)(?:e([-+]?[0-9]+))?$/i.exec(text);
+  if (decimal !== null && (decimal[2] !== "" || decimal[3] !== "")) {
+    const digits = BigInt(`${decimal[2]}${decimal[3]}` || "0");
+    const power = Number(decimal[4] ?? 0) - decimal[3]!.length;
+    if (digits === 0n) return { mantissa: 0n, exponent: 0 };
+    if (Math.abs(power) > 6000 || text.length > 10000) return null;
+    const signed = decimal[1] === "-" ? -digits : digits;
+    return power >= 0
+      ? round(signed * 10n ** BigInt(power), 1n, 0)
+      : round(signed, 10n ** BigInt(-power), 0);
+  }
+  const hex = /^([-+]?)0x([0-9a-f]*)\.?([0-9a-f]*)(?:p([-+]?[0-9]+))?$/i.exec(text);
+  if (hex === null || (hex[2] === "" && hex[3] === "")) return null;
+  const digits = BigInt(`0x${hex[2]}${hex[3]}`);
+  const power = Number(hex[4] ?? 0) - hex[3]!.length * 4;
+  if (Math.abs(power) > 20000) return null;
+  return round(hex[1] === "-" ? -digits : digits, 1n, power);
+}
+
+/** The rounded sum; null where it overflows. */
+export function addExtended(a: ExtendedFloat, b: ExtendedFloat): ExtendedFloat | null {
+  const exponent = Math.min(a.exponent, b.exponent);
+  const sum =
+    (a.mantissa << BigInt(a.exponent - exponent)) + (b.mantissa << BigInt(b.exponent - exponent));
+  return round(sum, 1n, exponent);
+}
+
+/** As `%.17Lf` without trailing zeros. */
+export function formatExtended(value: ExtendedFloat): string {
+  const negative = value.mantissa < 0n;
+  let scaled = (negative ? -value.mantissa : value.mantissa) * 10n ** BigInt(FRACTION_DIGITS);
+  if (value.exponent >= 0) {
+    scaled <<= BigInt(value.exponent);
+  } else {
+    const bits = BigInt(-value.exponent);
+    const rest = scaled & ((1n << bits) - 1n);
+    const half = 1n << (bits - 1n);
+    scaled >>= bits;
+    if (rest > half || (rest === half && (scaled & 1n) === 1n)) scaled += 1n;
+  }
+  const digits = scaled.toString().padStart(FRACTION_DIGITS + 1, "0");
+  const whole = digits.slice(0, -FRACTION_DIGITS);
+  const fraction = digits.slice(-FRACTION_DIGITS).replace(/0+$/, "");
+  const text = fraction === "" ? whole : `${whole}.${fraction}`;
+  return negative && text !== "0" ? `-${text}` : text;
+}

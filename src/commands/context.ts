@@ -1,0 +1,188 @@
+/**
+ * What a command handler sees: its arguments, the reply to write, the database, and the client
+ * and server as far as commands need them. One object serves all calls.
+ */
+import { parseInteger } from "../base/number-text.ts";
+import * as errors from "../protocol/errors.ts";
+import type { ReplyWriter } from "../protocol/reply-writer.ts";
+import { Request } from "../protocol/request.ts";
+import type { Database } from "../store/database.ts";
+import { LIST, STRING } from "../store/entry.ts";
+import type { Keyspace } from "../store/keyspace.ts";
+import type { CommandTable } from "./command-table.ts";
+
+/** Replies a client wants: CLIENT REPLY. */
+export type ReplyMode = "on" | "off" | "skip-next" | "skip";
+
+/** What commands may know and change of a client. */
+export interface Client {
+  readonly id: number;
+  /** "ip:port", or "path:0" for a Unix socket. */
+  readonly address: string;
+  readonly localAddress: string;
+  readonly isLocal: boolean;
+  name: string;
+  libraryName: string;
+  libraryVersion: string;
+  protocol: number;
+  authenticated: boolean;
+  database: Database;
+  noEvict: boolean;
+  noTouch: boolean;
+  replyMode: ReplyMode;
+  /** Close once what was replied has been sent. */
+  closing: boolean;
+  readonly createdMs: number;
+  readonly lastActiveMs: number;
+  /** Its line in CLIENT LIST, without line end. */
+  describe(): string;
+}
+
+export interface SlowlogEntry {
+  readonly id: number;
+  readonly unixSeconds: number;
+  readonly usec: number;
+  readonly args: readonly string[];
+  readonly address: string;
+  readonly name: string;
+}
+
+export interface LatencySample {
+  readonly unixSeconds: number;
+  readonly ms: number;
+}
+
+/** What commands may ask of the server. */
+export interface Services {
+  readonly commands: CommandTable;
+  readonly clients: ReadonlyMap<number, Client>;
+  /** The requirepass directive; empty for none. */
+  readonly password: string;
+  readonly config: ConfigService;
+  readonly slowlog: { readonly entries: readonly SlowlogEntry[]; reset(): void };
+  readonly latency: {
+    readonly events: ReadonlyMap<string, readonly LatencySample[]>;
+    reset(names: readonly string[]): number;
+  };
+  activeExpiry: boolean;
+  info(sections: readonly string[]): string;
+  resetStats(): void;
+  /** Closes the client's connection; at once, or after its replies if it is the caller's own. */
+  kill(client: Client, caller: Client): void;
+  pause(untilMs: number, writesOnly: boolean): void;
+  unpause(): void;
+  shutdown(): void;
+  /** What CONFIG allows DEBUG to: no, yes, local. */
+  mayDebug(client: Client): boolean;
+}
+
+export interface ConfigService {
+  /** Names and values of the directives that match any of the glob patterns. */
+  get(patterns: readonly string[]): Map<string, string>;
+  /** Sets all or none; returns an error text or "". */
+  set(pairs: readonly (readonly [string, string])[]): string;
+  /** Writes the file anew; returns an error text or "". */
+  rewrite(): string;
+  number(name: string): number;
+}
+
+export class Context {
+  args: Request = new Request();
+  readonly reply: ReplyWriter;
+  readonly keyspace: Keyspace;
+  readonly server: Services;
+  db: Database;
+  client!: Client;
+  /** Changes made to the keyspace by this call. */
+  dirty = 0;
+
+  constructor(reply: ReplyWriter, keyspace: Keyspace, server: Services) {
+    this.reply = reply;
+    this.keyspace = keyspace;
+    this.server = server;
+    this.db = keyspace.databases[0]!;
+  }
+
+  get nowMs(): number {
+    return this.keyspace.clock.nowMs;
+  }
+
+  /** The entry of the key in argument `index`, for reading, or 0. */
+  lookup(index: number): number {
+    const { args } = this;
+    return this.db.lookup(args.bytes, args.start[index]!, args.length[index]!);
+  }
+
+  lookupWrite(index: number): number {
+    const { args } = this;
+    return this.db.lookupWrite(args.bytes, args.start[index]!, args.length[index]!);
+  }
+
+  /** False, with the reply written, where the entry exists and is no string. */
+  isString(ref: number): boolean {
+    return this.#isType(ref, STRING);
+  }
+
+  isList(ref: number): boolean {
+    return this.#isType(ref, LIST);
+  }
+
+  #isType(ref: number, type: number): boolean {
+    if (ref === 0 || this.db.typeOf(ref) === type) return true;
+    this.reply.error(errors.WRONG_TYPE);
+    return false;
+  }
+
+  /**
+   * The argument as an integer; infinite where it is a 64-bit integer that is not safe; NaN, with
+   * the reply written, where it is none.
+   */
+  integer(index: number, error = errors.NOT_AN_INTEGER): number {
+    const { args } = this;
+    const value = parseInteger(args.bytes, args.start[index]!, args.length[index]!);
+    if (Number.isNaN(value)) this.reply.error(error);
+    return value;
+  }
+
+  /** An integer in [low, high]; NaN, with the reply written, otherwise. */
+  integerWithin(index: number, low: number, high: number, error: string): number {
+    const value = this.integer(index, error);
+    if (value < low || value > high) {
+      this.reply.error(error);
+      return Number.NaN;
+    }
+    return value;
+  }
+
+  syntaxError(): void {
+    this.reply.error(errors.SYNTAX);
+  }
+
+  /** Replies with the text of a string entry, or null for 0. */
+  replyString(ref: number): void {
+    if (ref === 0) {
+      this.reply.null();
+      return;
+    }
+    const { db } = this;
+    if (db.metaOf(ref) & 4) this.reply.integerBulk(db.integerLow(ref), db.integerHigh(ref));
+    else this.reply.bulk(db.bytesOf(ref), db.textAt(ref), db.textLength(ref));
+  }
+
+  /** Sets the key in argument `index`, last looked up as `ref`, to the argument `value`. */
+  setString(ref: number, index: number, value: number, expireAtMs: number): number {
+    const { args } = this;
+    const { start, length } = args;
+    this.dirty++;
+    return this.db.setString(
+      ref,
+      args.bytes,
+      start[index]!,
+      length[index]!,
+      args.bytes,
+      start[value]!,
+      length[value]!,
+      expireAtMs,
+    );
+  }
+}

@@ -1,0 +1,242 @@
+/** DEBUG: for tests and for looking inside. */
+import { latin1 } from "../base/bytes.ts";
+import * as errors from "../protocol/errors.ts";
+import { NO_EXPIRY } from "../store/database.ts";
+import { digestOfAll, digestOfValue } from "../store/digest.ts";
+import { LIST } from "../store/entry.ts";
+import type { CommandSpec } from "./command.ts";
+import type { Context } from "./context.ts";
+import { replyHelp } from "./help.ts";
+import { encodingName } from "./keys.ts";
+
+interface DebugCommand {
+  readonly usage: string;
+  readonly summary: string;
+  /** Arguments, DEBUG and subcommand included. */
+  readonly min: number;
+  readonly max: number;
+  readonly run: (c: Context) => void;
+}
+
+function sleep(c: Context): void {
+  const seconds = Number(c.args.text(2));
+  Bun.sleepSync(Math.max(0, Number.isFinite(seconds) ? seconds * 1000 : 0));
+  c.reply.ok();
+}
+
+function setActiveExpire(c: Context): void {
+  const on = c.integer(2);
+  if (Number.isNaN(on)) return;
+  c.server.activeExpiry = on !== 0;
+  c.reply.ok();
+}
+
+/** Makes `count` keys `prefix:0`, …; a value of `size` bytes starts as `value:0`, padded with zero bytes. */
+function populate(c: Context): void {
+  const { args, db } = c;
+  const count = c.integerWithin(2, 0, Number.MAX_SAFE_INTEGER, errors.NOT_POSITIVE);
+  if (Number.isNaN(count)) return;
+  const size = args.count > 4 ? c.integerWithin(4, 0, 536870912, errors.NOT_POSITIVE) : 0;
+  if (Number.isNaN(size)) return;
+  const prefix = args.count > 3 ? args.text(3) : "key";
+  const value = new Uint8Array(Math.max(size, 32));
+  for (let i = 0; i < count; i++) {
+    const key = latin1(`${prefix}:${i}`);
+    if (db.peek(key, 0, key.length) !== 0) continue;
+    const text = `value:${i}`;
+    const length = size === 0 ? text.length : size;
+    for (let j = 0; j < text.length && j < length; j++) value[j] = text.charCodeAt(j);
+    db.setString(0, key, 0, key.length, value, 0, length, NO_EXPIRY);
+    c.dirty++;
+  }
+  c.reply.ok();
+}
+
+function object(c: Context): void {
+  const { args, db, reply } = c;
+  const ref = db.peek(args.bytes, args.start[2]!, args.length[2]!);
+  if (ref === 0) {
+    reply.error(errors.NO_SUCH_KEY);
+    return;
+  }
+  let nodes = "";
+  if (db.typeOf(ref) === LIST) {
+    db.openList(ref);
+    nodes = ` ql_nodes:${c.keyspace.chain.nodes}`;
+  }
+  const idle = (c.keyspace.accessClock - (db.metaOf(ref) >>> 8)) & 0xffffff;
+  reply.simple(
+    `Value at:0x${(ref >>> 0).toString(16)} refcount:1 encoding:${encodingName(db, ref)} serializedlength:${db.memoryUsage(ref)} lru:${db.metaOf(ref) >>> 8} lru_seconds_idle:${idle}${nodes}`,
+  );
+}
+
+function digestValue(c: Context): void {
+  const { args, db } = c;
+  c.reply.array(args.count - 2);
+  for (let i = 2; i < args.count; i++) {
+    const ref = db.peek(args.bytes, args.start[i]!, args.length[i]!);
+    c.reply.simple(digestOfValue(c.keyspace, db, ref));
+  }
+}
+
+function check(c: Context): void {
+  c.keyspace.check();
+  c.reply.ok();
+}
+
+/** A reply of each kind there is, with Redis's own sample values. */
+function protocol(c: Context): void {
+  const { args, reply } = c;
+  switch (args.text(2).toLowerCase()) {
+    case "string":
+      reply.text("Hello World");
+      return;
+    case "integer":
+      reply.integer(12345);
+      return;
+    case "double":
+      reply.double(Number("3.141"));
+      return;
+    case "null":
+      reply.null();
+      return;
+    case "array":
+      reply.array(3);
+      for (let i = 0; i < 3; i++) reply.integer(i);
+      return;
+    case "set":
+      reply.set(3);
+      for (let i = 0; i < 3; i++) reply.integer(i);
+      return;
+    case "map":
+      reply.map(3);
+      for (let i = 0; i < 3; i++) {
+        reply.integer(i);
+        reply.boolean(i === 1);
+      }
+      return;
+    case "push":
+      if (reply.protocol < 3) {
+        reply.error("ERR RESP2 is not supported by this command");
+        return;
+      }
+      reply.push(2);
+      reply.text("server-cpu-usage");
+      reply.integer(42);
+      return;
+    case "bignum":
+      reply.bigNumber("1234567999999999999999999999999999999");
+      return;
+    case "true":
+      reply.boolean(true);
+      return;
+    case "false":
+      reply.boolean(false);
+      return;
+    case "verbatim":
+      reply.verbatim("txt", "This is a verbatim\nstring");
+      return;
+    default:
+      reply.error(
+        "ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|push|verbatim|true|false",
+      );
+  }
+}
+
+const DEBUG_COMMANDS: Readonly<Record<string, DebugCommand>> = {
+  sleep: {
+    usage: "SLEEP <seconds>",
+    summary: "Stops the server for that long.",
+    min: 3,
+    max: 3,
+    run: sleep,
+  },
+  populate: {
+    usage: "POPULATE <count> [<prefix>] [<size>]",
+    summary: "Creates string keys named <prefix>:<number>.",
+    min: 3,
+    max: 5,
+    run: populate,
+  },
+  "set-active-expire": {
+    usage: "SET-ACTIVE-EXPIRE <0|1>",
+    summary: "Switches the removal of expired keys in the background.",
+    min: 3,
+    max: 3,
+    run: setActiveExpire,
+  },
+  object: {
+    usage: "OBJECT <key>",
+    summary: "Tells how the value at a key is kept.",
+    min: 3,
+    max: 3,
+    run: object,
+  },
+  digest: {
+    usage: "DIGEST",
+    summary: "Returns a digest of the whole data set.",
+    min: 2,
+    max: 2,
+    run: (c) => c.reply.simple(digestOfAll(c.keyspace)),
+  },
+  "digest-value": {
+    usage: "DIGEST-VALUE <key> [<key> ...]",
+    summary: "Returns digests of values.",
+    min: 2,
+    max: Number.POSITIVE_INFINITY,
+    run: digestValue,
+  },
+  protocol: {
+    usage: "PROTOCOL <type>",
+    summary: "Replies with a sample of a type of the protocol.",
+    min: 3,
+    max: 3,
+    run: protocol,
+  },
+  check: {
+    usage: "CHECK",
+    summary: "Walks the whole keyspace and asserts its invariants.",
+    min: 2,
+    max: 2,
+    run: check,
+  },
+};
+
+function debug(c: Context): void {
+  const { args, reply } = c;
+  if (!c.server.mayDebug(c.client)) {
+    reply.error(errors.DEBUG_NOT_ALLOWED);
+    return;
+  }
+  const name = args.text(1).toLowerCase();
+  if (name === "help") {
+    replyHelp(
+      c,
+      "debug",
+      Object.values(DEBUG_COMMANDS).map(({ usage, summary }) => [usage, summary]),
+    );
+    return;
+  }
+  const command = Object.hasOwn(DEBUG_COMMANDS, name) ? DEBUG_COMMANDS[name] : undefined;
+  if (command === undefined || args.count < command.min || args.count > command.max) {
+    reply.error(
+      `ERR unknown subcommand or wrong number of arguments for '${args.text(1)}'. Try DEBUG HELP.`,
+    );
+    return;
+  }
+  command.run(c);
+}
+
+export const DEBUG_COMMAND_SPECS: readonly CommandSpec[] = [
+  {
+    name: "debug",
+    group: "server",
+    since: "1.0.0",
+    complexity: "Depends on subcommand.",
+    summary: "A container for commands that test and look inside.",
+    arity: -2,
+    flags: "admin noscript loading stale",
+    docFlags: "syscmd",
+    handler: debug,
+  },
+];

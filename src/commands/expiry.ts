@@ -1,0 +1,227 @@
+/** Expiry times in arguments, and the commands about them. */
+import { parseBigInteger } from "../base/number-text.ts";
+import * as errors from "../protocol/errors.ts";
+import type { CommandSpec } from "./command.ts";
+import type { Context } from "./context.ts";
+import { oneKey } from "./key-specs.ts";
+
+export const SECONDS = 1000;
+const INT64_MAX = 9223372036854775807n;
+
+/**
+ * The time in ms that argument `index` stands for, in units of `unitMs`, from now if `relative`.
+ * NaN, with the reply written, where it is none that Redis takes. Times beyond 2^53 ms are
+ * rounded. `negative`: whether times in the past are allowed.
+ */
+export function absoluteExpiry(
+  c: Context,
+  index: number,
+  unitMs: number,
+  relative: boolean,
+  negative = false,
+): number {
+  const value = c.integer(index);
+  if (Number.isNaN(value)) return Number.NaN;
+  const base = relative ? c.nowMs : 0;
+  const time = value * unitMs + base;
+  if (Number.isSafeInteger(time) && (negative || value > 0)) return time;
+  const { args } = c;
+  const exact = parseBigInteger(args.bytes, args.start[index]!, args.length[index]!)!;
+  const scaled = exact * BigInt(unitMs);
+  if ((!negative && exact <= 0n) || scaled > INT64_MAX - BigInt(base) || scaled < -INT64_MAX - 1n) {
+    c.reply.error(errors.invalidExpire(c.args.text(0).toLowerCase()));
+    return Number.NaN;
+  }
+  return Math.min(Number(scaled + BigInt(base)), LATEST_MS);
+}
+
+/** The largest double that is still a 64-bit integer. */
+const LATEST_MS = 2 ** 63 - 1024;
+
+const NX = 1;
+const XX = 2;
+const GT = 4;
+const LT = 8;
+
+function readConditions(c: Context): number {
+  const { args, reply } = c;
+  let flags = 0;
+  for (let i = 3; i < args.count; i++) {
+    if (args.is(i, "nx")) flags |= NX;
+    else if (args.is(i, "xx")) flags |= XX;
+    else if (args.is(i, "gt")) flags |= GT;
+    else if (args.is(i, "lt")) flags |= LT;
+    else {
+      reply.error(`ERR Unsupported option ${args.text(i)}`);
+      return -1;
+    }
+  }
+  if (flags & NX && flags & (XX | GT | LT)) {
+    reply.error(errors.NX_AND_OTHERS);
+    return -1;
+  }
+  if (flags & GT && flags & LT) {
+    reply.error(errors.GT_AND_LT);
+    return -1;
+  }
+  return flags;
+}
+
+function expire(c: Context, unitMs: number, relative: boolean): void {
+  const conditions = readConditions(c);
+  if (conditions < 0) return;
+  const time = absoluteExpiry(c, 2, unitMs, relative, true);
+  if (Number.isNaN(time)) return;
+  const ref = c.lookupWrite(1);
+  if (ref === 0) {
+    c.reply.integer(0);
+    return;
+  }
+  const present = c.db.expiryOf(ref);
+  // No expiry counts as one that never comes.
+  const refused =
+    (conditions & NX && present >= 0) ||
+    (conditions & XX && present < 0) ||
+    (conditions & GT && (present < 0 || time <= present)) ||
+    (conditions & LT && present >= 0 && time >= present);
+  if (refused) {
+    c.reply.integer(0);
+    return;
+  }
+  if (time <= c.nowMs) c.db.remove(ref);
+  else c.db.setExpiry(ref, time);
+  c.dirty++;
+  c.reply.integer(1);
+}
+
+/** Replies with the key's expiry, from now or absolute, in units of `unitMs`. */
+function replyExpiry(c: Context, unitMs: number, relative: boolean): void {
+  const { args } = c;
+  const ref = c.db.lookup(args.bytes, args.start[1]!, args.length[1]!);
+  const time = ref === 0 ? -2 : c.db.expiryOf(ref);
+  if (time < 0) {
+    c.reply.integer(time);
+    return;
+  }
+  const ms = relative ? Math.max(0, time - c.nowMs) : time;
+  const value = unitMs === 1 ? ms : Math.floor((ms + unitMs / 2) / unitMs);
+  if (Number.isSafeInteger(value)) c.reply.integer(value);
+  else c.reply.bigInteger(BigInt(value));
+}
+
+function persist(c: Context): void {
+  const ref = c.lookupWrite(1);
+  if (ref === 0 || c.db.expiryOf(ref) < 0) {
+    c.reply.integer(0);
+    return;
+  }
+  c.db.clearExpiry(ref);
+  c.dirty++;
+  c.reply.integer(1);
+}
+
+function setter(
+  name: string,
+  since: string,
+  argument: string,
+  summary: string,
+  handler: CommandSpec["handler"],
+): CommandSpec {
+  return {
+    name,
+    group: "generic",
+    since,
+    complexity: "O(1)",
+    summary,
+    arity: -3,
+    flags: "write fast",
+    keys: oneKey("RW update"),
+    syntax: `key ${argument} [condition: NX | XX | GT | LT]`,
+    handler: handler!,
+  };
+}
+
+function getter(
+  name: string,
+  since: string,
+  summary: string,
+  tips: string,
+  handler: CommandSpec["handler"],
+): CommandSpec {
+  return {
+    name,
+    group: "generic",
+    since,
+    complexity: "O(1)",
+    summary,
+    arity: 2,
+    flags: "readonly fast",
+    keys: oneKey("RO access"),
+    syntax: "key",
+    ...(tips === "" ? {} : { tips }),
+    handler: handler!,
+  };
+}
+
+export const EXPIRY_COMMANDS: readonly CommandSpec[] = [
+  setter("expire", "1.0.0", "seconds", "Lets a key expire after some seconds.", (c) =>
+    expire(c, SECONDS, true),
+  ),
+  setter("pexpire", "2.6.0", "milliseconds", "Lets a key expire after some milliseconds.", (c) =>
+    expire(c, 1, true),
+  ),
+  setter(
+    "expireat",
+    "1.2.0",
+    "unix-time-seconds",
+    "Lets a key expire at a time in seconds since the epoch.",
+    (c) => expire(c, SECONDS, false),
+  ),
+  setter(
+    "pexpireat",
+    "2.6.0",
+    "unix-time-milliseconds",
+    "Lets a key expire at a time in milliseconds since the epoch.",
+    (c) => expire(c, 1, false),
+  ),
+  getter(
+    "ttl",
+    "1.0.0",
+    "Returns the seconds until a key expires.",
+    "nondeterministic_output",
+    (c) => replyExpiry(c, SECONDS, true),
+  ),
+  getter(
+    "pttl",
+    "2.6.0",
+    "Returns the milliseconds until a key expires.",
+    "nondeterministic_output",
+    (c) => replyExpiry(c, 1, true),
+  ),
+  getter(
+    "expiretime",
+    "7.0.0",
+    "Returns when a key expires, in seconds since the epoch.",
+    "",
+    (c) => replyExpiry(c, SECONDS, false),
+  ),
+  getter(
+    "pexpiretime",
+    "7.0.0",
+    "Returns when a key expires, in milliseconds since the epoch.",
+    "",
+    (c) => replyExpiry(c, 1, false),
+  ),
+  {
+    name: "persist",
+    group: "generic",
+    since: "2.2.0",
+    complexity: "O(1)",
+    summary: "Takes the expiry off a key.",
+    arity: 2,
+    flags: "write fast",
+    keys: oneKey("RW update"),
+    syntax: "key",
+    handler: persist,
+  },
+];

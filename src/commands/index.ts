@@ -1,0 +1,21 @@
+/** Every command of the server. */
+import type { CommandSpec } from "./command.ts";
+import { CONNECTION_COMMANDS } from "./connection.ts";
+import { DEBUG_COMMAND_SPECS } from "./debug.ts";
+import { EXPIRY_COMMANDS } from "./expiry.ts";
+import { INTROSPECTION_COMMANDS } from "./introspection.ts";
+import { KEY_COMMANDS } from "./keys.ts";
+import { LIST_COMMANDS } from "./lists.ts";
+import { SERVER_COMMANDS } from "./server.ts";
+import { STRING_COMMANDS } from "./strings.ts";
+
+export const COMMANDS: readonly CommandSpec[] = [
+  ...STRING_COMMANDS,
+  ...LIST_COMMANDS,
+  ...KEY_COMMANDS,
+  ...EXPIRY_COMMANDS,
+  ...CONNECTION_COMMANDS,
+  ...SERVER_COMMANDS,
+  ...INTROSPECTION_COMMANDS,
+  ...DEBUG_COMMAND_SPECS,
+];

@@ -1,0 +1,366 @@
+/** COMMAND: what the server can do, told from the command entries. */
+import { globMatch } from "../base/glob.ts";
+import * as errors from "../protocol/errors.ts";
+import type { Command, CommandSpec, KeySpec } from "./command.ts";
+import type { Context } from "./context.ts";
+import { helpCommand } from "./help.ts";
+import { type Argument, parseSyntax } from "./syntax.ts";
+
+// ── COMMAND INFO ─────────────────────────────────────────────────────────────────────────────
+
+/** First key, last key and step as in Redis's older description of keys. */
+function legacyKeys(command: Command): readonly [number, number, number] {
+  const specs = command.spec.keys ?? [];
+  if (specs.length === 0 || specs.some((spec) => spec.counted)) return [0, 0, 0];
+  const last = specs.at(-1)!;
+  const lastKey = last.last ?? 0;
+  return [specs[0]!.at, lastKey < 0 ? lastKey : last.at + lastKey, last.step ?? 1];
+}
+
+function replyTexts(c: Context, texts: readonly string[]): void {
+  for (const text of texts) c.reply.text(text);
+}
+
+function words(text: string | undefined): string[] {
+  return text ? text.split(" ") : [];
+}
+
+function replyKeySpec(c: Context, spec: KeySpec): void {
+  const { reply } = c;
+  reply.map(spec.notes === undefined ? 3 : 4);
+  if (spec.notes !== undefined) {
+    reply.text("notes");
+    reply.text(spec.notes);
+  }
+  reply.text("flags");
+  const flags = words(spec.flags);
+  reply.set(flags.length);
+  for (const flag of flags) reply.simple(flag);
+  reply.text("begin_search");
+  reply.map(2);
+  replyTexts(c, ["type", "index", "spec"]);
+  replyNumbers(c, { index: spec.at });
+  reply.text("find_keys");
+  reply.map(2);
+  replyTexts(c, ["type", spec.counted ? "keynum" : "range", "spec"]);
+  if (spec.counted) replyNumbers(c, { keynumidx: 0, firstkey: 1, keystep: 1 });
+  else replyNumbers(c, { lastkey: spec.last ?? 0, keystep: spec.step ?? 1, limit: 0 });
+}
+
+function replyNumbers(c: Context, numbers: Readonly<Record<string, number>>): void {
+  const entries = Object.entries(numbers);
+  c.reply.map(entries.length);
+  for (const [name, value] of entries) {
+    c.reply.text(name);
+    c.reply.integer(value);
+  }
+}
+
+function replyInfo(c: Context, command: Command | undefined): void {
+  const { reply } = c;
+  if (command === undefined) {
+    reply.null();
+    return;
+  }
+  const { spec } = command;
+  reply.array(10);
+  reply.text(command.fullName);
+  reply.integer(spec.arity);
+  const flags = words(spec.flags);
+  reply.set(flags.length);
+  for (const flag of flags) reply.simple(flag);
+  for (const number of legacyKeys(command)) reply.integer(number);
+  const categories = command.categories();
+  reply.set(categories.length);
+  for (const name of categories) reply.simple(`@${name}`);
+  const tips = words(spec.tips);
+  reply.array(tips.length);
+  replyTexts(c, tips);
+  const keys = spec.keys ?? [];
+  reply.set(keys.length);
+  for (const key of keys) replyKeySpec(c, key);
+  const subcommands = [...(command.subcommands?.values() ?? [])];
+  reply.array(subcommands.length);
+  for (const sub of subcommands) replyInfo(c, sub);
+}
+
+function all(c: Context): Command[] {
+  return [...c.server.commands.commands.values()];
+}
+
+function replyAllInfo(c: Context): void {
+  const commands = all(c);
+  c.reply.array(commands.length);
+  for (const command of commands) replyInfo(c, command);
+}
+
+function info(c: Context): void {
+  const { args } = c;
+  if (args.count === 2) {
+    replyAllInfo(c);
+    return;
+  }
+  c.reply.array(args.count - 2);
+  for (let i = 2; i < args.count; i++) replyInfo(c, c.server.commands.byName(args.text(i)));
+}
+
+// ── COMMAND DOCS ─────────────────────────────────────────────────────────────────────────────
+
+function replyArgument(c: Context, item: Argument): void {
+  const { reply } = c;
+  const flags = [
+    ...(item.optional ? ["optional"] : []),
+    ...(item.multiple ? ["multiple"] : []),
+    ...(item.multipleToken ? ["multiple_token"] : []),
+  ];
+  const fields =
+    2 +
+    Number(item.keySpec !== undefined) +
+    Number(item.token !== undefined) +
+    Number(flags.length > 0) +
+    Number(item.arguments !== undefined);
+  reply.map(fields);
+  replyTexts(c, ["name", item.name, "type", item.type]);
+  if (item.keySpec !== undefined) {
+    reply.text("key_spec_index");
+    reply.integer(item.keySpec);
+  }
+  if (item.token !== undefined) replyTexts(c, ["token", item.token]);
+  if (flags.length > 0) {
+    reply.text("flags");
+    reply.array(flags.length);
+    for (const flag of flags) reply.simple(flag);
+  }
+  if (item.arguments === undefined) return;
+  reply.text("arguments");
+  replyArguments(c, item.arguments);
+}
+
+function replyArguments(c: Context, items: readonly Argument[]): void {
+  c.reply.array(items.length);
+  for (const item of items) replyArgument(c, item);
+}
+
+function replyDocs(c: Context, command: Command): void {
+  const { reply } = c;
+  const { spec } = command;
+  const items = parseSyntax(spec.syntax ?? "", spec.keys?.length ?? 0);
+  const docFlags = [
+    ...(spec.deprecated === undefined ? [] : ["deprecated"]),
+    ...words(spec.docFlags),
+  ];
+  const subcommands = [...(command.subcommands?.values() ?? [])];
+  const fields =
+    4 +
+    Number(docFlags.length > 0) +
+    (spec.deprecated === undefined ? 0 : 2) +
+    Number(items.length > 0) +
+    Number(subcommands.length > 0);
+  reply.map(fields);
+  replyTexts(c, ["summary", spec.summary, "since", spec.since, "group", spec.group]);
+  replyTexts(c, ["complexity", spec.complexity]);
+  if (docFlags.length > 0) {
+    reply.text("doc_flags");
+    reply.set(docFlags.length);
+    for (const flag of docFlags) reply.simple(flag);
+  }
+  if (spec.deprecated !== undefined) {
+    replyTexts(c, ["deprecated_since", spec.deprecated.since]);
+    replyTexts(c, ["replaced_by", spec.deprecated.replacedBy]);
+  }
+  if (items.length > 0) {
+    reply.text("arguments");
+    replyArguments(c, items);
+  }
+  if (subcommands.length > 0) {
+    reply.text("subcommands");
+    reply.map(subcommands.length);
+    for (const sub of subcommands) {
+      reply.text(sub.fullName);
+      replyDocs(c, sub);
+    }
+  }
+}
+
+function docs(c: Context): void {
+  const { args } = c;
+  let commands = all(c);
+  if (args.count > 2) {
+    commands = [];
+    for (let i = 2; i < args.count; i++) {
+      const command = c.server.commands.byName(args.text(i));
+      if (command !== undefined) commands.push(command);
+    }
+  }
+  c.reply.map(commands.length);
+  for (const command of commands) {
+    c.reply.text(command.fullName);
+    replyDocs(c, command);
+  }
+}
+
+// ── COMMAND LIST, COUNT, GETKEYS ─────────────────────────────────────────────────────────────
+
+function list(c: Context): void {
+  const { args, reply } = c;
+  let names = all(c).flatMap((command) => [command, ...(command.subcommands?.values() ?? [])]);
+  if (args.count !== 2) {
+    if (args.count !== 5 || !args.is(2, "filterby")) {
+      c.syntaxError();
+      return;
+    }
+    const value = args.text(4);
+    if (args.is(3, "module")) names = [];
+    else if (args.is(3, "aclcat")) {
+      const category = value.toLowerCase();
+      names = names.filter((command) => command.categories().includes(category));
+    } else if (args.is(3, "pattern")) {
+      names = names.filter((command) => globMatch(value, command.fullName, true));
+    } else {
+      c.syntaxError();
+      return;
+    }
+  } else {
+    names = all(c);
+  }
+  reply.set(names.length);
+  for (const command of names) reply.text(command.fullName);
+}
+
+/** Indexes of the keys of the command line that starts at argument 2, with their flags. */
+function findKeys(c: Context): { readonly at: number; readonly flags: string }[] | null {
+  const { args, reply } = c;
+  let command = c.server.commands.byName(args.text(2));
+  if (command?.subcommands !== undefined && args.count > 3) {
+    command = command.subcommands.get(args.text(3).toLowerCase());
+  }
+  const count = args.count - 2;
+  if (command === undefined) {
+    reply.error(errors.INVALID_COMMAND);
+    return null;
+  }
+  const specs = command.spec.keys ?? [];
+  if (specs.length === 0) {
+    reply.error(errors.NO_KEY_ARGUMENTS);
+    return null;
+  }
+  if ((command.arity > 0 && command.arity !== count) || count < -command.arity) {
+    reply.error(errors.INVALID_KEY_COUNT);
+    return null;
+  }
+  const found: { at: number; flags: string }[] = [];
+  const has = (word: string) => {
+    for (let i = 3; i < args.count; i++) if (args.is(i, word)) return true;
+    return false;
+  };
+  for (const spec of specs) {
+    let first = spec.at;
+    let last: number;
+    if (spec.counted) {
+      const keys = Number(args.text(2 + spec.at));
+      first = spec.at + 1;
+      last = spec.at + keys;
+      if (!(keys >= 1) || last >= count) {
+        reply.error("ERR Invalid arguments specified for command");
+        return null;
+      }
+    } else {
+      last = (spec.last ?? 0) < 0 ? count + spec.last! : first + (spec.last ?? 0);
+    }
+    for (let i = first; i <= last && i < count; i += spec.step ?? 1) {
+      const plain = spec.without !== undefined && !has(spec.without.option);
+      found.push({ at: i + 2, flags: plain ? spec.without!.flags : spec.flags });
+    }
+  }
+  return found;
+}
+
+function getkeys(c: Context): void {
+  const { args, reply } = c;
+  const keys = findKeys(c);
+  if (keys === null) return;
+  reply.array(keys.length);
+  for (const { at } of keys) reply.bulk(args.bytes, args.start[at]!, args.length[at]!);
+}
+
+function getkeysandflags(c: Context): void {
+  const { args, reply } = c;
+  const keys = findKeys(c);
+  if (keys === null) return;
+  reply.array(keys.length);
+  for (const { at, flags } of keys) {
+    reply.array(2);
+    reply.bulk(args.bytes, args.start[at]!, args.length[at]!);
+    const names = words(flags);
+    reply.set(names.length);
+    for (const name of names) reply.simple(name);
+  }
+}
+
+function subcommand(
+  name: string,
+  since: string,
+  arity: number,
+  summary: string,
+  handler: (c: Context) => void,
+  more: Partial<CommandSpec> = {},
+): CommandSpec {
+  return {
+    name,
+    group: "server",
+    since,
+    complexity: "O(N), N being the number of commands looked at",
+    summary,
+    arity,
+    flags: "loading stale",
+    categories: "connection",
+    handler,
+    ...more,
+  };
+}
+
+const UNORDERED = "nondeterministic_output_order";
+
+export const INTROSPECTION_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "command",
+    group: "server",
+    since: "2.8.13",
+    complexity: "O(N), N being the number of commands",
+    summary: "Describes every command.",
+    arity: -1,
+    flags: "loading stale",
+    categories: "connection",
+    tips: UNORDERED,
+    handler: replyAllInfo,
+    subcommands: [
+      subcommand("count", "2.8.13", 2, "Returns the number of commands.", (c) =>
+        c.reply.integer(c.server.commands.commands.size),
+      ),
+      subcommand("docs", "7.0.0", -2, "Returns the documentation of commands.", docs, {
+        syntax: "[command-name ...]",
+        tips: UNORDERED,
+      }),
+      subcommand("getkeys", "2.8.13", -3, "Returns the keys of a whole command.", getkeys, {
+        syntax: "command [arg ...]",
+      }),
+      subcommand(
+        "getkeysandflags",
+        "7.0.0",
+        -3,
+        "Returns the keys of a whole command and what it does with them.",
+        getkeysandflags,
+        { syntax: "command [arg ...]" },
+      ),
+      subcommand("info", "2.8.13", -2, "Describes commands.", info, {
+        syntax: "[command-name ...]",
+        tips: UNORDERED,
+      }),
+      subcommand("list", "7.0.0", -2, "Returns the names of commands.", list, {
+        syntax: "[FILTERBY filterby: MODULE module-name | ACLCAT category | PATTERN pattern]",
+        tips: UNORDERED,
+      }),
+      helpCommand("server", "5.0.0", "connection"),
+    ],
+  },
+];

@@ -1,0 +1,614 @@
+/** Commands on keys of any type, and on whole databases. */
+import { latin1Text } from "../base/bytes.ts";
+import { globMatch } from "../base/glob.ts";
+import { LINKED } from "../memory/chain.ts";
+import * as errors from "../protocol/errors.ts";
+import type { Database } from "../store/database.ts";
+import {
+  CLOCK_SHIFT,
+  ENCODING_MASK,
+  isInteger,
+  LIST,
+  RAW,
+  TYPE_MASK,
+  TYPE_NAMES,
+  typeName,
+} from "../store/entry.ts";
+import type { CommandSpec } from "./command.ts";
+import type { Context } from "./context.ts";
+import { helpCommand } from "./help.ts";
+import { allKeys, keyAt, oneKey } from "./key-specs.ts";
+
+function del(c: Context): void {
+  let removed = 0;
+  for (let i = 1; i < c.args.count; i++) {
+    const ref = c.lookupWrite(i);
+    if (ref === 0) continue;
+    c.db.remove(ref);
+    removed++;
+  }
+  c.dirty += removed;
+  c.reply.integer(removed);
+}
+
+function countExisting(c: Context): void {
+  let count = 0;
+  for (let i = 1; i < c.args.count; i++) if (c.lookup(i) !== 0) count++;
+  c.reply.integer(count);
+}
+
+function type(c: Context): void {
+  const { args, db } = c;
+  const ref = db.peek(args.bytes, args.start[1]!, args.length[1]!);
+  c.reply.simple(ref === 0 ? "none" : typeName(db.metaOf(ref)));
+}
+
+function keyText(db: Database, ref: number): string {
+  const at = db.keyAt(ref);
+  return latin1Text(db.bytesOf(ref), at, at + db.keyLength(ref));
+}
+
+function replyKeys(c: Context, refs: readonly number[]): void {
+  c.reply.array(refs.length);
+  for (const ref of refs) c.reply.bulk(c.db.bytesOf(ref), c.db.keyAt(ref), c.db.keyLength(ref));
+}
+
+function keys(c: Context): void {
+  const { db } = c;
+  const pattern = c.args.text(1);
+  const matching: number[] = [];
+  const bucket: number[] = [];
+  for (let i = 0; i < db.bucketCount; i++) {
+    const n = db.readBucket(i, bucket);
+    for (let j = 0; j < n; j++) {
+      const ref = bucket[j]!;
+      if (db.isExpired(ref)) continue;
+      if (pattern === "*" || globMatch(pattern, keyText(db, ref))) matching.push(ref);
+    }
+  }
+  replyKeys(c, matching);
+}
+
+/** The cursor in the argument: decimal digits, at most 64 bits. */
+function readCursor(text: string): number {
+  if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) > 18446744073709551615n) return -1;
+  return Number(BigInt.asUintN(31, BigInt(text)));
+}
+
+const SCAN_STEPS_PER_KEY = 10;
+
+function scan(c: Context): void {
+  const { args, db, reply } = c;
+  let cursor = readCursor(args.text(1));
+  if (cursor < 0) {
+    reply.error(errors.INVALID_CURSOR);
+    return;
+  }
+  let count = 10;
+  let pattern = "*";
+  let wantedType = "";
+  for (let i = 2; i < args.count; i += 2) {
+    const more = i + 1 < args.count;
+    if (more && args.is(i, "count")) {
+      count = c.integer(i + 1);
+      if (Number.isNaN(count)) return;
+      if (count < 1) {
+        c.syntaxError();
+        return;
+      }
+    } else if (more && args.is(i, "match")) pattern = args.text(i + 1);
+    else if (more && args.is(i, "type")) wantedType = args.text(i + 1).toLowerCase();
+    else {
+      c.syntaxError();
+      return;
+    }
+  }
+  const refs: number[] = [];
+  let found = 0;
+  let steps = 0;
+  // Whole buckets are returned, so a little more than COUNT may come.
+  do {
+    found = db.readCursor(cursor, refs, found);
+    cursor = db.nextCursor(cursor);
+    steps++;
+  } while (cursor !== 0 && found < count && steps < count * SCAN_STEPS_PER_KEY);
+  refs.length = found;
+  const typeIndex = TYPE_NAMES.indexOf(wantedType as "string");
+  const matching = refs.filter(
+    (ref) =>
+      !db.isExpired(ref) &&
+      (wantedType === "" || (db.metaOf(ref) & TYPE_MASK) >>> 5 === typeIndex) &&
+      (pattern === "*" || globMatch(pattern, keyText(db, ref))),
+  );
+  reply.array(2);
+  reply.text(String(cursor));
+  replyKeys(c, matching);
+}
+
+function randomkey(c: Context): void {
+  const ref = c.db.randomEntry();
+  if (ref === 0) c.reply.null();
+  else c.reply.bulk(c.db.bytesOf(ref), c.db.keyAt(ref), c.db.keyLength(ref));
+}
+
+function sameArguments(c: Context, a: number, b: number): boolean {
+  return Buffer.compare(c.args.view(a), c.args.view(b)) === 0;
+}
+
+function rename(c: Context, onlyNew: boolean): void {
+  const { args, db, reply } = c;
+  if (c.lookupWrite(1) === 0) {
+    reply.error(errors.NO_SUCH_KEY);
+    return;
+  }
+  if (sameArguments(c, 1, 2)) {
+    if (onlyNew) reply.integer(0);
+    else reply.ok();
+    return;
+  }
+  const target = c.lookupWrite(2);
+  if (target !== 0) {
+    if (onlyNew) {
+      reply.integer(0);
+      return;
+    }
+    db.remove(target);
+  }
+  const source = c.lookupWrite(1);
+  db.moveTo(source, db, args.bytes, args.start[2]!, args.length[2]!);
+  c.dirty++;
+  if (onlyNew) reply.integer(1);
+  else reply.ok();
+}
+
+/** The database that argument `index` numbers, or undefined with the reply written. */
+function readDatabase(
+  c: Context,
+  index: number,
+  notNumber = errors.NOT_AN_INTEGER,
+): Database | undefined {
+  const number = c.integer(index, notNumber);
+  if (Number.isNaN(number)) return undefined;
+  if (number < -2147483648 || number > 2147483647) {
+    c.reply.error(notNumber);
+    return undefined;
+  }
+  const database = c.keyspace.databases[number];
+  if (database === undefined) c.reply.error(errors.DB_OUT_OF_RANGE);
+  return database;
+}
+
+function copy(c: Context): void {
+  const { args, db, reply } = c;
+  let target: Database = db;
+  let replace = false;
+  for (let i = 3; i < args.count; i++) {
+    if (args.is(i, "replace")) replace = true;
+    else if (args.is(i, "db") && i + 1 < args.count) {
+      const found = readDatabase(c, ++i);
+      if (found === undefined) return;
+      target = found;
+    } else {
+      c.syntaxError();
+      return;
+    }
+  }
+  if (target === db && sameArguments(c, 1, 2)) {
+    reply.error(errors.SAME_OBJECT);
+    return;
+  }
+  if (c.lookup(1) === 0) {
+    reply.integer(0);
+    return;
+  }
+  const start = args.start[2]!;
+  const length = args.length[2]!;
+  const present = target.lookupWrite(args.bytes, start, length);
+  if (present !== 0) {
+    if (!replace) {
+      reply.integer(0);
+      return;
+    }
+    target.remove(present);
+  }
+  db.copyTo(c.lookupWrite(1), target, args.bytes, start, length);
+  c.dirty++;
+  reply.integer(1);
+}
+
+function move(c: Context): void {
+  const { args, db, reply } = c;
+  const target = readDatabase(c, 2);
+  if (target === undefined) return;
+  if (target === db) {
+    reply.error(errors.SAME_OBJECT);
+    return;
+  }
+  const start = args.start[1]!;
+  const length = args.length[1]!;
+  if (c.lookupWrite(1) === 0 || target.lookupWrite(args.bytes, start, length) !== 0) {
+    reply.integer(0);
+    return;
+  }
+  db.moveTo(c.lookupWrite(1), target, args.bytes, start, length);
+  c.dirty++;
+  reply.integer(1);
+}
+
+// ── OBJECT ───────────────────────────────────────────────────────────────────────────────────
+
+/** The entry for OBJECT, which leaves no trace; 0 with null replied. */
+function inspect(c: Context): number {
+  const { args } = c;
+  const ref = c.db.peek(args.bytes, args.start[2]!, args.length[2]!);
+  if (ref === 0) c.reply.null();
+  return ref;
+}
+
+const EMBEDDED_BYTES_MAX = 44;
+
+export function encodingName(db: Database, ref: number): string {
+  const meta = db.metaOf(ref);
+  if ((meta & TYPE_MASK) === LIST) {
+    return (meta & ENCODING_MASK) === LINKED ? "quicklist" : "listpack";
+  }
+  if (isInteger(meta)) return "int";
+  return (meta & ENCODING_MASK) === RAW || db.textLength(ref) > EMBEDDED_BYTES_MAX
+    ? "raw"
+    : "embstr";
+}
+
+function objectEncoding(c: Context): void {
+  const ref = inspect(c);
+  if (ref !== 0) c.reply.text(encodingName(c.db, ref));
+}
+
+/** Redis shares the integers below 10,000 and says so with the largest count. */
+const SHARED_INTEGERS = 10000;
+const SHARED_COUNT = 2147483647;
+
+function objectRefcount(c: Context): void {
+  const ref = inspect(c);
+  if (ref === 0) return;
+  const value = isInteger(c.db.metaOf(ref)) ? c.db.integerOf(ref) : -1;
+  c.reply.integer(value >= 0 && value < SHARED_INTEGERS ? SHARED_COUNT : 1);
+}
+
+function objectIdletime(c: Context): void {
+  const ref = inspect(c);
+  if (ref === 0) return;
+  const clock = c.db.metaOf(ref) >>> CLOCK_SHIFT;
+  c.reply.integer((c.keyspace.accessClock - clock) & 0xffffff);
+}
+
+function objectFreq(c: Context): void {
+  if (inspect(c) === 0) return;
+  c.reply.error(
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+  );
+}
+
+// ── Databases ────────────────────────────────────────────────────────────────────────────────
+
+function select(c: Context): void {
+  const database = readDatabase(c, 1);
+  if (database === undefined) return;
+  c.client.database = database;
+  c.reply.ok();
+}
+
+function swapdb(c: Context): void {
+  const a = c.integer(1, errors.INVALID_FIRST_DB_INDEX);
+  if (Number.isNaN(a)) return;
+  const b = c.integer(2, errors.INVALID_SECOND_DB_INDEX);
+  if (Number.isNaN(b)) return;
+  const { databases } = c.keyspace;
+  if (databases[a] === undefined || databases[b] === undefined) {
+    c.reply.error(errors.DB_OUT_OF_RANGE);
+    return;
+  }
+  c.keyspace.swap(a, b);
+  c.dirty++;
+  c.reply.ok();
+}
+
+/** Whether the arguments of FLUSHDB and FLUSHALL are right; both ways are quick here. */
+function flushArgumentsRight(c: Context): boolean {
+  const { args } = c;
+  if (args.count === 1 || (args.count === 2 && (args.is(1, "sync") || args.is(1, "async")))) {
+    return true;
+  }
+  c.syntaxError();
+  return false;
+}
+
+function flushdb(c: Context): void {
+  if (!flushArgumentsRight(c)) return;
+  c.dirty += c.db.keyCount;
+  c.db.flush();
+  c.reply.ok();
+}
+
+function flushall(c: Context): void {
+  if (!flushArgumentsRight(c)) return;
+  c.dirty += c.keyspace.keyCount();
+  c.keyspace.flushAll();
+  c.reply.ok();
+}
+
+const PER_KEY = "O(N), N being the number of keys";
+
+function objectSubcommand(
+  name: string,
+  since: string,
+  summary: string,
+  handler: (c: Context) => void,
+): CommandSpec {
+  return {
+    name,
+    group: "generic",
+    since,
+    complexity: "O(1)",
+    summary,
+    arity: 3,
+    flags: "readonly",
+    keys: [keyAt(2, "RO")],
+    syntax: "key",
+    tips: "nondeterministic_output",
+    handler,
+  };
+}
+
+export const KEY_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "del",
+    quickArguments: 0,
+    group: "generic",
+    since: "1.0.0",
+    complexity: PER_KEY,
+    summary: "Deletes keys.",
+    arity: -2,
+    flags: "write",
+    keys: allKeys("RM delete"),
+    syntax: "key ...",
+    tips: "request_policy:multi_shard response_policy:agg_sum",
+    handler: del,
+  },
+  {
+    name: "unlink",
+    group: "generic",
+    since: "4.0.0",
+    complexity: PER_KEY,
+    summary: "Deletes keys; their memory is freed later.",
+    arity: -2,
+    flags: "write fast",
+    keys: allKeys("RM delete"),
+    syntax: "key ...",
+    tips: "request_policy:multi_shard response_policy:agg_sum",
+    handler: del,
+  },
+  {
+    name: "exists",
+    quickArguments: 8,
+    group: "generic",
+    since: "1.0.0",
+    complexity: PER_KEY,
+    summary: "Counts those of the keys that exist.",
+    arity: -2,
+    flags: "readonly fast",
+    keys: allKeys("RO"),
+    syntax: "key ...",
+    tips: "request_policy:multi_shard response_policy:agg_sum",
+    handler: countExisting,
+  },
+  {
+    name: "touch",
+    quickArguments: 8,
+    group: "generic",
+    since: "3.2.1",
+    complexity: PER_KEY,
+    summary: "Counts those of the keys that exist, and marks them as used now.",
+    arity: -2,
+    flags: "readonly fast",
+    keys: allKeys("RO"),
+    syntax: "key ...",
+    tips: "request_policy:multi_shard response_policy:agg_sum",
+    handler: countExisting,
+  },
+  {
+    name: "type",
+    quickArguments: 2,
+    group: "generic",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Returns the type of the value at a key.",
+    arity: 2,
+    flags: "readonly fast",
+    keys: oneKey("RO"),
+    syntax: "key",
+    handler: type,
+  },
+  {
+    name: "keys",
+    group: "generic",
+    since: "1.0.0",
+    complexity: "O(N), N being the number of keys in the database",
+    summary: "Returns all keys that match a pattern.",
+    arity: 2,
+    flags: "readonly",
+    categories: "keyspace dangerous",
+    syntax: "pattern",
+    tips: "request_policy:all_shards nondeterministic_output_order",
+    handler: keys,
+  },
+  {
+    name: "scan",
+    group: "generic",
+    since: "2.8.0",
+    complexity: "O(1) a call, O(N) for all N keys of the database",
+    summary: "Goes through the keys of the database step by step.",
+    arity: -2,
+    flags: "readonly",
+    syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+    tips: "nondeterministic_output request_policy:special",
+    handler: scan,
+  },
+  {
+    name: "randomkey",
+    group: "generic",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Returns a key at random.",
+    arity: 1,
+    flags: "readonly",
+    tips: "request_policy:all_shards nondeterministic_output",
+    handler: randomkey,
+  },
+  {
+    name: "rename",
+    group: "generic",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Renames a key, in place of another one if there is one.",
+    arity: 3,
+    flags: "write",
+    keys: [keyAt(1, "RW access delete"), keyAt(2, "OW update")],
+    syntax: "key newkey",
+    handler: (c) => rename(c, false),
+  },
+  {
+    name: "renamenx",
+    group: "generic",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Renames a key if the new name is free.",
+    arity: 3,
+    flags: "write fast",
+    keys: [keyAt(1, "RW access delete"), keyAt(2, "OW insert")],
+    syntax: "key newkey",
+    handler: (c) => rename(c, true),
+  },
+  {
+    name: "copy",
+    group: "generic",
+    since: "6.2.0",
+    complexity: "O(N), N being the size of the value",
+    summary: "Copies the value at a key to another key.",
+    arity: -3,
+    flags: "write denyoom",
+    keys: [keyAt(1, "RO access"), keyAt(2, "OW update")],
+    syntax: "source destination [DB destination-db] [REPLACE]",
+    handler: copy,
+  },
+  {
+    name: "move",
+    group: "generic",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Moves a key to another database.",
+    arity: 3,
+    flags: "write fast",
+    keys: oneKey("RW access update"),
+    syntax: "key db",
+    handler: move,
+  },
+  {
+    name: "object",
+    group: "generic",
+    since: "2.2.3",
+    complexity: "Depends on subcommand.",
+    summary: "A container for commands about how values are kept.",
+    arity: -2,
+    flags: "",
+    subcommands: [
+      objectSubcommand(
+        "encoding",
+        "2.2.3",
+        "Returns how the value at a key is encoded.",
+        objectEncoding,
+      ),
+      objectSubcommand(
+        "refcount",
+        "2.2.3",
+        "Returns how many references Redis would hold to the value at a key.",
+        objectRefcount,
+      ),
+      objectSubcommand(
+        "idletime",
+        "2.2.3",
+        "Returns the seconds since the key was last used.",
+        objectIdletime,
+      ),
+      objectSubcommand(
+        "freq",
+        "4.0.0",
+        "Returns how often the key is used, under an LFU policy.",
+        objectFreq,
+      ),
+      helpCommand("generic", "6.2.0", "keyspace"),
+    ],
+  },
+  {
+    name: "select",
+    quickArguments: 2,
+    group: "connection",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Changes the connection's database.",
+    arity: 2,
+    flags: "loading stale fast",
+    syntax: "index",
+    handler: select,
+  },
+  {
+    name: "swapdb",
+    group: "server",
+    since: "4.0.0",
+    complexity: "O(1)",
+    summary: "Exchanges two databases.",
+    arity: 3,
+    flags: "write fast",
+    categories: "keyspace dangerous",
+    syntax: "index1/integer index2/integer",
+    handler: swapdb,
+  },
+  {
+    name: "dbsize",
+    quickArguments: 1,
+    group: "server",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Returns the number of keys in the database.",
+    arity: 1,
+    flags: "readonly fast",
+    categories: "keyspace",
+    tips: "request_policy:all_shards response_policy:agg_sum",
+    handler: (c) => c.reply.integer(c.db.keyCount),
+  },
+  {
+    name: "flushdb",
+    group: "server",
+    since: "1.0.0",
+    complexity: "O(1); the memory is freed later",
+    summary: "Deletes every key of the database.",
+    arity: -1,
+    flags: "write",
+    categories: "keyspace dangerous",
+    syntax: "[async: ASYNC | SYNC]",
+    tips: "request_policy:all_shards response_policy:all_succeeded",
+    handler: flushdb,
+  },
+  {
+    name: "flushall",
+    group: "server",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Deletes every key of every database.",
+    arity: -1,
+    flags: "write",
+    categories: "keyspace dangerous",
+    syntax: "[async: ASYNC | SYNC]",
+    tips: "request_policy:all_shards response_policy:all_succeeded",
+    handler: flushall,
+  },
+];

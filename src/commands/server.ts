@@ -1,0 +1,417 @@
+/** Commands about the server. */
+import * as errors from "../protocol/errors.ts";
+import { bucketUsec, type Command, type CommandSpec } from "./command.ts";
+import type { Context } from "./context.ts";
+import { helpCommand } from "./help.ts";
+import { keyAt } from "./key-specs.ts";
+
+function info(c: Context): void {
+  const sections: string[] = [];
+  for (let i = 1; i < c.args.count; i++) sections.push(c.args.text(i));
+  c.reply.verbatim("txt", c.server.info(sections));
+}
+
+function time(c: Context): void {
+  const us = c.keyspace.clock.wallUs();
+  c.reply.array(2);
+  c.reply.text(String(Math.floor(us / 1e6)));
+  c.reply.text(String(us % 1e6));
+}
+
+function shutdown(c: Context): void {
+  const { args, reply } = c;
+  let abort = false;
+  let save = 0;
+  for (let i = 1; i < args.count; i++) {
+    if (args.is(i, "nosave")) save |= 1;
+    else if (args.is(i, "save")) save |= 2;
+    else if (args.is(i, "abort")) abort = true;
+    else if (!args.is(i, "now") && !args.is(i, "force")) save = 3;
+  }
+  if (save === 3 || (abort && args.count > 2)) {
+    c.syntaxError();
+    return;
+  }
+  if (abort) reply.error("ERR No shutdown in progress.");
+  else c.server.shutdown();
+}
+
+// ── CONFIG ───────────────────────────────────────────────────────────────────────────────────
+
+function configGet(c: Context): void {
+  const patterns: string[] = [];
+  for (let i = 2; i < c.args.count; i++) patterns.push(c.args.text(i));
+  const found = c.server.config.get(patterns);
+  c.reply.map(found.size);
+  for (const [name, value] of found) {
+    c.reply.text(name);
+    c.reply.text(value);
+  }
+}
+
+function replyOkOr(c: Context, error: string): void {
+  if (error === "") c.reply.ok();
+  else c.reply.error(error);
+}
+
+function configSet(c: Context): void {
+  const { args } = c;
+  if (args.count % 2 === 1) {
+    c.reply.error(errors.wrongArity("config|set"));
+    return;
+  }
+  const pairs: [string, string][] = [];
+  for (let i = 2; i < args.count; i += 2) pairs.push([args.text(i), args.text(i + 1)]);
+  replyOkOr(c, c.server.config.set(pairs));
+}
+
+function configResetstat(c: Context): void {
+  c.server.resetStats();
+  c.reply.ok();
+}
+
+// ── MEMORY ───────────────────────────────────────────────────────────────────────────────────
+
+function memoryUsage(c: Context): void {
+  const { args } = c;
+  for (let i = 3; i < args.count; i += 2) {
+    if (!args.is(i, "samples") || i + 1 >= args.count) {
+      c.syntaxError();
+      return;
+    }
+    const samples = c.integer(i + 1);
+    if (Number.isNaN(samples)) return;
+    if (samples < 0) {
+      c.syntaxError();
+      return;
+    }
+  }
+  const ref = c.db.peek(args.bytes, args.start[2]!, args.length[2]!);
+  if (ref === 0) c.reply.null();
+  else c.reply.integer(c.db.memoryUsage(ref));
+}
+
+// ── SLOWLOG ──────────────────────────────────────────────────────────────────────────────────
+
+const SLOWLOG_SHOWN = 10;
+
+function slowlogGet(c: Context): void {
+  const { args, reply } = c;
+  if (args.count > 3) {
+    reply.error(errors.wrongArity("slowlog|get"));
+    return;
+  }
+  let count = SLOWLOG_SHOWN;
+  if (args.count === 3) {
+    const wrong = "ERR count should be greater than or equal to -1";
+    count = c.integerWithin(2, -1, Number.POSITIVE_INFINITY, wrong);
+    if (Number.isNaN(count)) return;
+  }
+  const { entries } = c.server.slowlog;
+  const shown = count < 0 ? entries : entries.slice(0, count);
+  reply.array(shown.length);
+  for (const entry of shown) {
+    reply.array(6);
+    reply.integer(entry.id);
+    reply.integer(entry.unixSeconds);
+    reply.integer(entry.usec);
+    reply.array(entry.args.length);
+    for (const arg of entry.args) reply.text(arg);
+    reply.text(entry.address);
+    reply.text(entry.name);
+  }
+}
+
+function slowlogReset(c: Context): void {
+  c.server.slowlog.reset();
+  c.reply.ok();
+}
+
+// ── LATENCY ──────────────────────────────────────────────────────────────────────────────────
+
+function latencyLatest(c: Context): void {
+  const { events } = c.server.latency;
+  c.reply.array(events.size);
+  for (const [name, samples] of events) {
+    const last = samples.at(-1)!;
+    c.reply.array(4);
+    c.reply.text(name);
+    c.reply.integer(last.unixSeconds);
+    c.reply.integer(last.ms);
+    c.reply.integer(Math.max(...samples.map((sample) => sample.ms)));
+  }
+}
+
+function latencyHistory(c: Context): void {
+  const samples = c.server.latency.events.get(c.args.text(2)) ?? [];
+  c.reply.array(samples.length);
+  for (const sample of samples) {
+    c.reply.array(2);
+    c.reply.integer(sample.unixSeconds);
+    c.reply.integer(sample.ms);
+  }
+}
+
+function latencyReset(c: Context): void {
+  const names: string[] = [];
+  for (let i = 2; i < c.args.count; i++) names.push(c.args.text(i));
+  c.reply.integer(c.server.latency.reset(names));
+}
+
+/** The counts in Redis's steps: by powers of two of µs, cumulative. */
+function cumulative(histogram: Float64Array): readonly (readonly [number, number])[] {
+  const steps: [number, number][] = [];
+  let limit = 1;
+  let total = 0;
+  histogram.forEach((count, bucket) => {
+    if (count === 0) return;
+    while (bucketUsec(bucket) > limit) limit *= 2;
+    total += count;
+    if (steps.at(-1)?.[0] === limit) steps[steps.length - 1]![1] = total;
+    else steps.push([limit, total]);
+  });
+  return steps;
+}
+
+function latencyHistogram(c: Context): void {
+  const { args, reply, server } = c;
+  let commands: Command[] = [];
+  if (args.count === 2) commands = [...server.commands.commands.values()];
+  for (let i = 2; i < args.count; i++) {
+    const command = server.commands.byName(args.text(i));
+    if (command !== undefined) commands.push(command);
+  }
+  const called = commands
+    .flatMap((command) => [command, ...(command.subcommands?.values() ?? [])])
+    .filter((command) => command.histogram !== null);
+  reply.map(called.length);
+  for (const command of called) {
+    reply.text(command.fullName);
+    reply.map(2);
+    reply.text("calls");
+    reply.integer(command.calls);
+    reply.text("histogram_usec");
+    const steps = cumulative(command.histogram!);
+    reply.map(steps.length);
+    for (const [usec, count] of steps) {
+      reply.integer(usec);
+      reply.integer(count);
+    }
+  }
+}
+
+function subcommand(
+  name: string,
+  since: string,
+  arity: number,
+  flags: string,
+  summary: string,
+  handler: (c: Context) => void,
+  more: Partial<CommandSpec> = {},
+): CommandSpec {
+  return {
+    name,
+    group: "server",
+    since,
+    complexity: "O(1)",
+    summary,
+    arity,
+    flags,
+    handler,
+    ...more,
+  };
+}
+
+const ANY_TIME = "admin noscript loading stale";
+const LATENCY_TIPS = "nondeterministic_output request_policy:all_nodes response_policy:special";
+
+export const SERVER_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "info",
+    group: "server",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Returns figures about the server.",
+    arity: -1,
+    flags: "loading stale",
+    categories: "dangerous",
+    syntax: "[section ...]",
+    tips: "nondeterministic_output request_policy:all_shards response_policy:special",
+    handler: info,
+  },
+  {
+    name: "time",
+    group: "server",
+    since: "2.6.0",
+    complexity: "O(1)",
+    summary: "Returns the server's time: seconds, and microseconds of the second.",
+    arity: 1,
+    flags: "loading stale fast",
+    tips: "nondeterministic_output",
+    handler: time,
+  },
+  {
+    name: "shutdown",
+    group: "server",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Stops the server.",
+    arity: -1,
+    flags: "admin noscript loading stale no_multi allow_busy",
+    syntax: "[save-selector: NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+    handler: shutdown,
+  },
+  {
+    name: "config",
+    group: "server",
+    since: "2.0.0",
+    complexity: "Depends on subcommand.",
+    summary: "A container for commands about the configuration.",
+    arity: -2,
+    flags: "",
+    subcommands: [
+      subcommand("get", "2.0.0", -3, ANY_TIME, "Returns the values of directives.", configGet, {
+        complexity: "O(N), N being the number of directives",
+        syntax: "{parameter: parameter} ...",
+      }),
+      subcommand("set", "2.0.0", -4, ANY_TIME, "Sets directives, all or none.", configSet, {
+        complexity: "O(N), N being the number of directives",
+        syntax: "{data: parameter value} ...",
+        tips: "request_policy:all_nodes response_policy:all_succeeded",
+      }),
+      subcommand(
+        "resetstat",
+        "2.0.0",
+        2,
+        ANY_TIME,
+        "Sets the statistics to zero.",
+        configResetstat,
+        {
+          tips: "request_policy:all_nodes response_policy:all_succeeded",
+        },
+      ),
+      subcommand(
+        "rewrite",
+        "2.8.0",
+        2,
+        ANY_TIME,
+        "Writes the configuration file anew, with the present values.",
+        (c) => replyOkOr(c, c.server.config.rewrite()),
+        { tips: "request_policy:all_nodes response_policy:all_succeeded" },
+      ),
+      helpCommand("server", "5.0.0"),
+    ],
+  },
+  {
+    name: "memory",
+    group: "server",
+    since: "4.0.0",
+    complexity: "Depends on subcommand.",
+    summary: "A container for commands about memory.",
+    arity: -2,
+    flags: "",
+    subcommands: [
+      subcommand("usage", "4.0.0", -3, "readonly", "Returns the bytes a key takes.", memoryUsage, {
+        complexity: "O(N), N being the number of blocks of the value",
+        keys: [keyAt(2, "RO")],
+        syntax: "key [SAMPLES count]",
+      }),
+      helpCommand("server", "4.0.0"),
+    ],
+  },
+  {
+    name: "slowlog",
+    group: "server",
+    since: "2.2.12",
+    complexity: "Depends on subcommand.",
+    summary: "A container for commands about the slow log.",
+    arity: -2,
+    flags: "",
+    subcommands: [
+      subcommand(
+        "get",
+        "2.2.12",
+        -2,
+        "admin loading stale",
+        "Returns the latest entries of the slow log.",
+        slowlogGet,
+        {
+          complexity: "O(N), N being the number of entries returned",
+          syntax: "[count]",
+          tips: "request_policy:all_nodes nondeterministic_output",
+        },
+      ),
+      subcommand(
+        "len",
+        "2.2.12",
+        2,
+        "admin loading stale",
+        "Returns the number of entries of the slow log.",
+        (c) => c.reply.integer(c.server.slowlog.entries.length),
+        { tips: "request_policy:all_nodes response_policy:agg_sum nondeterministic_output" },
+      ),
+      subcommand(
+        "reset",
+        "2.2.12",
+        2,
+        "admin loading stale",
+        "Empties the slow log.",
+        slowlogReset,
+        { tips: "request_policy:all_nodes response_policy:all_succeeded" },
+      ),
+      helpCommand("server", "6.2.0"),
+    ],
+  },
+  {
+    name: "latency",
+    group: "server",
+    since: "2.8.13",
+    complexity: "Depends on subcommand.",
+    summary: "A container for commands about latency.",
+    arity: -2,
+    flags: "",
+    subcommands: [
+      subcommand(
+        "latest",
+        "2.8.13",
+        2,
+        ANY_TIME,
+        "Returns the latest spike of each event.",
+        latencyLatest,
+        {
+          tips: LATENCY_TIPS,
+        },
+      ),
+      subcommand(
+        "history",
+        "2.8.13",
+        3,
+        ANY_TIME,
+        "Returns the spikes of an event.",
+        latencyHistory,
+        {
+          syntax: "event",
+          tips: LATENCY_TIPS,
+        },
+      ),
+      subcommand("reset", "2.8.13", -2, ANY_TIME, "Forgets the spikes of events.", latencyReset, {
+        syntax: "[event ...]",
+        tips: "request_policy:all_nodes response_policy:all_succeeded",
+      }),
+      subcommand(
+        "histogram",
+        "7.0.0",
+        -2,
+        ANY_TIME,
+        "Returns the distribution of commands' latencies.",
+        latencyHistogram,
+        {
+          complexity: "O(N), N being the number of commands",
+          syntax: "[command ...]",
+          tips: LATENCY_TIPS,
+        },
+      ),
+      helpCommand("server", "2.8.13"),
+    ],
+  },
+];

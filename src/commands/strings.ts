@@ -1,0 +1,746 @@
+/** String commands. */
+
+import { copyBytes, latin1, latin1Text } from "../base/bytes.ts";
+import {
+  addExtended,
+  type ExtendedFloat,
+  formatExtended,
+  INFINITE,
+  type ParsedFloat,
+  parseExtended,
+} from "../base/extended-float.ts";
+import { fitsInt64, parseBigInteger, writeInt64 } from "../base/number-text.ts";
+import * as errors from "../protocol/errors.ts";
+import { KEEP_EXPIRY, NO_EXPIRY } from "../store/database.ts";
+import { isInteger } from "../store/entry.ts";
+import type { CommandSpec } from "./command.ts";
+import type { Context } from "./context.ts";
+import { absoluteExpiry, SECONDS } from "./expiry.ts";
+import { allKeys, keyAt, oneKey } from "./key-specs.ts";
+import { longestCommonSubsequence } from "./lcs.ts";
+
+// ── SET and its relatives ────────────────────────────────────────────────────────────────────
+
+const EX = 1;
+const PX = 2;
+const EXAT = 4;
+const PXAT = 8;
+const KEEPTTL = 16;
+const PERSIST = 32;
+const NX = 64;
+const XX = 128;
+const GET = 256;
+const EXPIRES = EX | PX | EXAT | PXAT;
+
+/** Where `readOptions` found the expiry's argument. */
+let expiryIndex = 0;
+
+/** Reads the options of SET or GETEX from argument `from` on; -1 on a syntax error, replied. */
+function readOptions(c: Context, from: number, allowed: number): number {
+  const { args } = c;
+  let options = 0;
+  for (let i = from; i < args.count; i++) {
+    const more = i + 1 < args.count;
+    let option = 0;
+    if (args.is(i, "nx")) option = options & XX ? 0 : NX;
+    else if (args.is(i, "xx")) option = options & NX ? 0 : XX;
+    else if (args.is(i, "get")) option = GET;
+    else if (args.is(i, "keepttl")) option = options & (EXPIRES | PERSIST) ? 0 : KEEPTTL;
+    else if (args.is(i, "persist")) option = options & (EXPIRES | KEEPTTL) ? 0 : PERSIST;
+    else if (more) {
+      if (args.is(i, "ex")) option = EX;
+      else if (args.is(i, "px")) option = PX;
+      else if (args.is(i, "exat")) option = EXAT;
+      else if (args.is(i, "pxat")) option = PXAT;
+      if (options & ((EXPIRES | KEEPTTL | PERSIST) & ~option)) option = 0;
+      expiryIndex = ++i;
+    }
+    if ((option & allowed) === 0) {
+      c.syntaxError();
+      return -1;
+    }
+    options |= option;
+  }
+  return options;
+}
+
+/** The expiry that the options ask for, in ms; NO_EXPIRY without one; NaN on an error, replied. */
+function expiryOption(c: Context, options: number): number {
+  if ((options & EXPIRES) === 0) return NO_EXPIRY;
+  return absoluteExpiry(
+    c,
+    expiryIndex,
+    options & (EX | EXAT) ? SECONDS : 1,
+    (options & (EX | PX)) !== 0,
+  );
+}
+
+function set(c: Context): void {
+  if (c.args.count === 3) {
+    c.setString(c.lookupWrite(1), 1, 2, NO_EXPIRY);
+    c.reply.ok();
+    return;
+  }
+  const options = readOptions(c, 3, NX | XX | GET | KEEPTTL | EXPIRES);
+  if (options < 0) return;
+  let expireAtMs = expiryOption(c, options);
+  if (Number.isNaN(expireAtMs)) return;
+  if (options & KEEPTTL) expireAtMs = KEEP_EXPIRY;
+  const ref = options & GET ? c.lookup(1) : c.lookupWrite(1);
+  if (options & GET) {
+    if (!c.isString(ref)) return;
+    c.replyString(ref);
+  }
+  if ((options & NX && ref !== 0) || (options & XX && ref === 0)) {
+    if ((options & GET) === 0) c.reply.null();
+    return;
+  }
+  c.setString(ref, 1, 2, expireAtMs);
+  if ((options & GET) === 0) c.reply.ok();
+}
+
+function setnx(c: Context): void {
+  const ref = c.lookupWrite(1);
+  if (ref === 0) c.setString(0, 1, 2, NO_EXPIRY);
+  c.reply.integer(ref === 0 ? 1 : 0);
+}
+
+function setWithTtl(c: Context, unitMs: number): void {
+  const expireAtMs = absoluteExpiry(c, 2, unitMs, true);
+  if (Number.isNaN(expireAtMs)) return;
+  c.setString(c.lookupWrite(1), 1, 3, expireAtMs);
+  c.reply.ok();
+}
+
+function get(c: Context): void {
+  const ref = c.lookup(1);
+  if (c.isString(ref)) c.replyString(ref);
+}
+
+function getdel(c: Context): void {
+  const ref = c.lookup(1);
+  if (!c.isString(ref)) return;
+  c.replyString(ref);
+  if (ref === 0) return;
+  c.db.remove(ref);
+  c.dirty++;
+}
+
+function getex(c: Context): void {
+  const options = readOptions(c, 2, EXPIRES | PERSIST);
+  if (options < 0) return;
+  const ref = c.lookup(1);
+  if (ref === 0) {
+    c.reply.null();
+    return;
+  }
+  if (!c.isString(ref)) return;
+  const expireAtMs = expiryOption(c, options);
+  if (Number.isNaN(expireAtMs)) return;
+  c.replyString(ref);
+  if (options & (EXAT | PXAT) && expireAtMs <= c.nowMs) {
+    c.db.remove(ref);
+    c.dirty++;
+  } else if (expireAtMs !== NO_EXPIRY) {
+    c.db.setExpiry(ref, expireAtMs);
+    c.dirty++;
+  } else if (options & PERSIST && c.db.expiryOf(ref) >= 0) {
+    c.db.clearExpiry(ref);
+    c.dirty++;
+  }
+}
+
+function getset(c: Context): void {
+  const ref = c.lookup(1);
+  if (!c.isString(ref)) return;
+  c.replyString(ref);
+  c.setString(ref, 1, 2, NO_EXPIRY);
+}
+
+function mget(c: Context): void {
+  const { count } = c.args;
+  c.reply.array(count - 1);
+  for (let i = 1; i < count; i++) {
+    const ref = c.lookup(i);
+    c.replyString(ref !== 0 && c.db.typeOf(ref) === 0 ? ref : 0);
+  }
+}
+
+function hasPairs(c: Context, name: string): boolean {
+  if (c.args.count % 2 === 1) return true;
+  c.reply.error(errors.wrongArity(name));
+  return false;
+}
+
+function setPairs(c: Context): void {
+  for (let i = 1; i < c.args.count; i += 2) c.setString(c.lookupWrite(i), i, i + 1, NO_EXPIRY);
+}
+
+function mset(c: Context): void {
+  if (!hasPairs(c, "mset")) return;
+  setPairs(c);
+  c.reply.ok();
+}
+
+function msetnx(c: Context): void {
+  if (!hasPairs(c, "msetnx")) return;
+  for (let i = 1; i < c.args.count; i += 2) {
+    if (c.lookupWrite(i) === 0) continue;
+    c.reply.integer(0);
+    return;
+  }
+  setPairs(c);
+  c.reply.integer(1);
+}
+
+// ── Parts of strings ─────────────────────────────────────────────────────────────────────────
+
+const digits = new Uint8Array(20);
+let textBytes: Uint8Array = digits;
+let textFrom = 0;
+
+/** Points `textBytes` and `textFrom` at the string's text and returns its length; 0 for no entry. */
+function readText(c: Context, ref: number): number {
+  if (ref === 0) return 0;
+  const { db } = c;
+  if (isInteger(db.metaOf(ref))) {
+    textBytes = digits;
+    textFrom = 0;
+    return writeInt64(digits, 0, db.integerLow(ref), db.integerHigh(ref));
+  }
+  textBytes = db.bytesOf(ref);
+  textFrom = db.textAt(ref);
+  return db.textLength(ref);
+}
+
+function strlen(c: Context): void {
+  const ref = c.lookup(1);
+  if (c.isString(ref)) c.reply.integer(readText(c, ref));
+}
+
+/** Whether a string of this length is allowed; replies where it is not. */
+function fits(c: Context, length: number): boolean {
+  if (length <= c.server.config.number("proto-max-bulk-len")) return true;
+  c.reply.error(errors.STRING_TOO_LONG);
+  return false;
+}
+
+function append(c: Context): void {
+  const ref = c.lookupWrite(1);
+  if (ref === 0) {
+    c.setString(0, 1, 2, NO_EXPIRY);
+    c.reply.integer(c.args.length[2]!);
+    return;
+  }
+  if (!c.isString(ref)) return;
+  const added = c.args.length[2]!;
+  const had = readText(c, ref);
+  if (!fits(c, had + added)) return;
+  const entry = c.db.growText(ref, had + added);
+  copyBytes(c.args.bytes, c.args.start[2]!, c.db.bytesOf(entry), c.db.textAt(entry) + had, added);
+  c.dirty++;
+  c.reply.integer(had + added);
+}
+
+function getrange(c: Context): void {
+  let start = c.integer(2);
+  if (Number.isNaN(start)) return;
+  let end = c.integer(3);
+  if (Number.isNaN(end)) return;
+  const ref = c.lookup(1);
+  if (!c.isString(ref)) return;
+  const length = readText(c, ref);
+  if (start < 0 && end < 0 && start > end) {
+    c.reply.text("");
+    return;
+  }
+  start = Math.max(0, start < 0 ? start + length : start);
+  end = Math.min(length - 1, Math.max(0, end < 0 ? end + length : end));
+  if (start > end || length === 0) c.reply.text("");
+  else c.reply.bulk(textBytes, textFrom + start, end - start + 1);
+}
+
+function setrange(c: Context): void {
+  const offset = c.integer(2);
+  if (Number.isNaN(offset)) return;
+  if (offset < 0) {
+    c.reply.error(errors.OFFSET_OUT_OF_RANGE);
+    return;
+  }
+  const added = c.args.length[3]!;
+  const ref = c.lookupWrite(1);
+  if (!c.isString(ref)) return;
+  const had = readText(c, ref);
+  if (added === 0) {
+    c.reply.integer(had);
+    return;
+  }
+  if (!fits(c, offset + added)) return;
+  const { args, db } = c;
+  const { start, length, bytes } = args;
+  const entry = db.growText(
+    ref !== 0 ? ref : db.setText(0, bytes, start[1]!, length[1]!, bytes, 0, 0, NO_EXPIRY),
+    Math.max(had, offset + added),
+  );
+  copyBytes(bytes, start[3]!, db.bytesOf(entry), db.textAt(entry) + offset, added);
+  c.dirty++;
+  c.reply.integer(Math.max(had, offset + added));
+}
+
+// ── Numbers ──────────────────────────────────────────────────────────────────────────────────
+
+/** Adds `by`, a safe integer, to the key; `by` of 64 bits goes through `incrementBig`. */
+function increment(c: Context, by: number): void {
+  const ref = c.lookupWrite(1);
+  if (!c.isString(ref)) return;
+  const value = ref === 0 ? 0 : c.db.integerOf(ref);
+  if (Number.isNaN(value)) {
+    c.reply.error(errors.NOT_AN_INTEGER);
+    return;
+  }
+  const sum = value + by;
+  if (!Number.isSafeInteger(sum)) {
+    incrementBig(c, ref, BigInt(by));
+    return;
+  }
+  store(c, ref, sum);
+  c.reply.integer(sum);
+}
+
+function incrementBig(c: Context, ref: number, by: bigint): void {
+  const value = ref === 0 ? 0n : c.db.bigIntegerOf(ref);
+  if (value === null) {
+    c.reply.error(errors.NOT_AN_INTEGER);
+    return;
+  }
+  const sum = value + by;
+  if (!fitsInt64(sum)) {
+    c.reply.error(errors.OVERFLOW);
+    return;
+  }
+  store(c, ref, sum);
+  c.reply.bigInteger(sum);
+}
+
+function store(c: Context, ref: number, value: number | bigint): void {
+  const { args } = c;
+  c.db.setInteger(ref, args.bytes, args.start[1]!, args.length[1]!, value, KEEP_EXPIRY);
+  c.dirty++;
+}
+
+function incrementBy(c: Context, sign: 1 | -1): void {
+  const by = c.integer(2);
+  if (Number.isNaN(by)) return;
+  if (Number.isFinite(by)) {
+    increment(c, by * sign);
+    return;
+  }
+  const { args } = c;
+  const big = parseBigInteger(args.bytes, args.start[2]!, args.length[2]!)! * BigInt(sign);
+  if (!fitsInt64(big)) {
+    c.reply.error(errors.DECREMENT_OVERFLOW);
+    return;
+  }
+  const ref = c.lookupWrite(1);
+  if (c.isString(ref)) incrementBig(c, ref, big);
+}
+
+function incrbyfloat(c: Context): void {
+  const ref = c.lookupWrite(1);
+  if (!c.isString(ref)) return;
+  const length = readText(c, ref);
+  const value: ParsedFloat =
+    ref === 0 ? ZERO : parseExtended(latin1Text(textBytes, textFrom, textFrom + length));
+  const by = value === null ? null : parseExtended(c.args.text(2));
+  if (value === null || by === null) {
+    c.reply.error(errors.NOT_A_FLOAT);
+    return;
+  }
+  const sum = value === INFINITE || by === INFINITE ? null : addExtended(value, by);
+  if (sum === null) {
+    c.reply.error(errors.NAN_OR_INFINITY);
+    return;
+  }
+  const text = latin1(formatExtended(sum));
+  const { args } = c;
+  const { start, length: lengths, bytes } = args;
+  c.db.setText(ref, bytes, start[1]!, lengths[1]!, text, 0, text.length, KEEP_EXPIRY);
+  c.dirty++;
+  c.reply.bulk(text, 0, text.length);
+}
+
+const ZERO: ExtendedFloat = { mantissa: 0n, exponent: 0 };
+
+// ── LCS ──────────────────────────────────────────────────────────────────────────────────────
+
+function lcs(c: Context): void {
+  const { args, reply } = c;
+  const refs = [c.lookup(1), c.lookup(2)];
+  if (refs.some((ref) => ref !== 0 && c.db.typeOf(ref) !== 0)) {
+    reply.error("ERR The specified keys must contain string values");
+    return;
+  }
+  let onlyLength = false;
+  let indexes = false;
+  let withLengths = false;
+  let shortest = 0;
+  for (let i = 3; i < args.count; i++) {
+    if (args.is(i, "idx")) indexes = true;
+    else if (args.is(i, "len")) onlyLength = true;
+    else if (args.is(i, "withmatchlen")) withLengths = true;
+    else if (args.is(i, "minmatchlen") && i + 1 < args.count) {
+      shortest = c.integer(++i);
+      if (Number.isNaN(shortest)) return;
+    } else {
+      c.syntaxError();
+      return;
+    }
+  }
+  if (indexes && onlyLength) {
+    reply.error("ERR If you want both the length and indexes, please just use IDX.");
+    return;
+  }
+  const [a, b] = refs.map((ref) => {
+    const length = readText(c, ref);
+    return Uint8Array.from(textBytes.subarray(textFrom, textFrom + length));
+  }) as [Uint8Array, Uint8Array];
+  const cells = (a.length + 1) * (b.length + 1);
+  if (cells * 4 > c.server.config.number("proto-max-bulk-len")) {
+    reply.error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
+    return;
+  }
+  const found = longestCommonSubsequence(a, b);
+  if (onlyLength) {
+    reply.integer(found.length);
+    return;
+  }
+  if (!indexes) {
+    const text = new Uint8Array(found.length);
+    let at = text.length;
+    for (const match of found.matches) {
+      at -= match.length;
+      copyBytes(a, match.inA, text, at, match.length);
+    }
+    reply.bulk(text, 0, text.length);
+    return;
+  }
+  const matches = found.matches.filter((match) => match.length >= shortest);
+  reply.map(2);
+  reply.text("matches");
+  reply.array(matches.length);
+  for (const match of matches) {
+    reply.array(withLengths ? 3 : 2);
+    for (const from of [match.inA, match.inB]) {
+      reply.array(2);
+      reply.integer(from);
+      reply.integer(from + match.length - 1);
+    }
+    if (withLengths) reply.integer(match.length);
+  }
+  reply.text("len");
+  reply.integer(found.length);
+}
+
+const UPDATE = "RW access update";
+const EXPIRATION =
+  "EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds";
+
+export const STRING_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "set",
+    quickArguments: 7,
+    group: "string",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Sets a key to a string, with an optional condition and expiry.",
+    arity: -3,
+    flags: "write denyoom",
+    keys: [
+      {
+        ...keyAt(
+          1,
+          "RW access update variable_flags",
+          "RW and ACCESS due to the optional `GET` argument",
+        ),
+        without: { option: "get", flags: "OW update" },
+      },
+    ],
+    syntax: `key value [condition: NX | XX] [GET] [expiration: ${EXPIRATION} | KEEPTTL]`,
+    handler: set,
+  },
+  {
+    name: "get",
+    quickArguments: 2,
+    group: "string",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Returns the string at a key.",
+    arity: 2,
+    flags: "readonly fast",
+    keys: oneKey("RO access"),
+    syntax: "key",
+    handler: get,
+  },
+  {
+    name: "getdel",
+    quickArguments: 2,
+    group: "string",
+    since: "6.2.0",
+    complexity: "O(1)",
+    summary: "Returns the string at a key and deletes the key.",
+    arity: 2,
+    flags: "write fast",
+    keys: oneKey("RW access delete"),
+    syntax: "key",
+    handler: getdel,
+  },
+  {
+    name: "getex",
+    quickArguments: 4,
+    group: "string",
+    since: "6.2.0",
+    complexity: "O(1)",
+    summary: "Returns the string at a key and changes the key's expiry.",
+    arity: -2,
+    flags: "write fast",
+    keys: oneKey(UPDATE, "RW and UPDATE because it changes the TTL"),
+    syntax: `key [expiration: ${EXPIRATION} | PERSIST]`,
+    handler: getex,
+  },
+  {
+    name: "getset",
+    quickArguments: 3,
+    group: "string",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Sets a key to a string and returns the one it had.",
+    arity: 3,
+    flags: "write denyoom fast",
+    keys: oneKey(UPDATE),
+    syntax: "key value",
+    deprecated: { since: "6.2.0", replacedBy: "`SET` with the `!GET` argument" },
+    handler: getset,
+  },
+  {
+    name: "setnx",
+    quickArguments: 3,
+    group: "string",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Sets a key to a string if the key does not exist.",
+    arity: 3,
+    flags: "write denyoom fast",
+    keys: oneKey("OW insert"),
+    syntax: "key value",
+    deprecated: { since: "2.6.12", replacedBy: "`SET` with the `NX` argument" },
+    handler: setnx,
+  },
+  {
+    name: "setex",
+    quickArguments: 4,
+    group: "string",
+    since: "2.0.0",
+    complexity: "O(1)",
+    summary: "Sets a key to a string that expires after some seconds.",
+    arity: 4,
+    flags: "write denyoom",
+    keys: oneKey("OW update"),
+    syntax: "key seconds value",
+    deprecated: { since: "2.6.12", replacedBy: "`SET` with the `EX` argument" },
+    handler: (c) => setWithTtl(c, SECONDS),
+  },
+  {
+    name: "psetex",
+    quickArguments: 4,
+    group: "string",
+    since: "2.6.0",
+    complexity: "O(1)",
+    summary: "Sets a key to a string that expires after some milliseconds.",
+    arity: 4,
+    flags: "write denyoom",
+    keys: oneKey("OW update"),
+    syntax: "key milliseconds value",
+    deprecated: { since: "2.6.12", replacedBy: "`SET` with the `PX` argument" },
+    handler: (c) => setWithTtl(c, 1),
+  },
+  {
+    name: "mset",
+    quickArguments: 9,
+    group: "string",
+    since: "1.0.1",
+    complexity: "O(N), N being the number of keys",
+    summary: "Sets several keys to strings.",
+    arity: -3,
+    flags: "write denyoom",
+    keys: allKeys("OW update", 2),
+    syntax: "{key_value: key value} ...",
+    tips: "request_policy:multi_shard response_policy:all_succeeded",
+    handler: mset,
+  },
+  {
+    name: "msetnx",
+    group: "string",
+    since: "1.0.1",
+    complexity: "O(N), N being the number of keys",
+    summary: "Sets several keys to strings if none of them exists.",
+    arity: -3,
+    flags: "write denyoom",
+    keys: allKeys("OW insert", 2),
+    syntax: "{key_value: key value} ...",
+    tips: "request_policy:multi_shard response_policy:agg_min",
+    handler: msetnx,
+  },
+  {
+    name: "mget",
+    quickArguments: 9,
+    group: "string",
+    since: "1.0.0",
+    complexity: "O(N), N being the number of keys",
+    summary: "Returns the strings at several keys.",
+    arity: -2,
+    flags: "readonly fast",
+    keys: allKeys("RO access"),
+    syntax: "key ...",
+    tips: "request_policy:multi_shard",
+    handler: mget,
+  },
+  {
+    name: "append",
+    quickArguments: 3,
+    group: "string",
+    since: "2.0.0",
+    complexity: "O(M), M being the length of what is appended",
+    summary: "Appends to the string at a key, which is created if need be.",
+    arity: 3,
+    flags: "write denyoom fast",
+    keys: oneKey("RW insert"),
+    syntax: "key value",
+    handler: append,
+  },
+  {
+    name: "strlen",
+    quickArguments: 2,
+    group: "string",
+    since: "2.2.0",
+    complexity: "O(1)",
+    summary: "Returns the length of a string in bytes.",
+    arity: 2,
+    flags: "readonly fast",
+    keys: oneKey("RO"),
+    syntax: "key",
+    handler: strlen,
+  },
+  {
+    name: "getrange",
+    group: "string",
+    since: "2.4.0",
+    complexity: "O(N), N being the length of what is returned",
+    summary: "Returns part of a string.",
+    arity: 4,
+    flags: "readonly",
+    keys: oneKey("RO access"),
+    syntax: "key start end",
+    handler: getrange,
+  },
+  {
+    name: "substr",
+    group: "string",
+    since: "1.0.0",
+    complexity: "O(N), N being the length of what is returned",
+    summary: "Returns part of a string.",
+    arity: 4,
+    flags: "readonly",
+    keys: oneKey("RO access"),
+    syntax: "key start end",
+    deprecated: { since: "2.0.0", replacedBy: "`GETRANGE`" },
+    handler: getrange,
+  },
+  {
+    name: "setrange",
+    group: "string",
+    since: "2.2.0",
+    complexity: "O(M), M being the length of the value",
+    summary: "Overwrites part of a string from an offset on, padding with zero bytes.",
+    arity: 4,
+    flags: "write denyoom",
+    keys: oneKey("RW update"),
+    syntax: "key offset value",
+    handler: setrange,
+  },
+  {
+    name: "incr",
+    quickArguments: 2,
+    group: "string",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Adds one to the integer at a key, which counts as 0 if it does not exist.",
+    arity: 2,
+    flags: "write denyoom fast",
+    keys: oneKey(UPDATE),
+    syntax: "key",
+    handler: (c) => increment(c, 1),
+  },
+  {
+    name: "decr",
+    quickArguments: 2,
+    group: "string",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Subtracts one from the integer at a key, which counts as 0 if it does not exist.",
+    arity: 2,
+    flags: "write denyoom fast",
+    keys: oneKey(UPDATE),
+    syntax: "key",
+    handler: (c) => increment(c, -1),
+  },
+  {
+    name: "incrby",
+    quickArguments: 3,
+    group: "string",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Adds to the integer at a key, which counts as 0 if it does not exist.",
+    arity: 3,
+    flags: "write denyoom fast",
+    keys: oneKey(UPDATE),
+    syntax: "key increment",
+    handler: (c) => incrementBy(c, 1),
+  },
+  {
+    name: "decrby",
+    quickArguments: 3,
+    group: "string",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Subtracts from the integer at a key, which counts as 0 if it does not exist.",
+    arity: 3,
+    flags: "write denyoom fast",
+    keys: oneKey(UPDATE),
+    syntax: "key decrement",
+    handler: (c) => incrementBy(c, -1),
+  },
+  {
+    name: "incrbyfloat",
+    group: "string",
+    since: "2.6.0",
+    complexity: "O(1)",
+    summary: "Adds to the number at a key, which counts as 0 if it does not exist.",
+    arity: 3,
+    flags: "write denyoom fast",
+    keys: oneKey(UPDATE),
+    syntax: "key increment/double",
+    handler: incrbyfloat,
+  },
+  {
+    name: "lcs",
+    group: "string",
+    since: "7.0.0",
+    complexity: "O(N*M), N and M being the lengths of the strings",
+    summary: "Finds the longest subsequence that two strings have in common.",
+    arity: -3,
+    flags: "readonly",
+    keys: [{ ...keyAt(1, "RO access"), last: 1 }],
+    syntax: "key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]",
+    handler: lcs,
+  },
+];

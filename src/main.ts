@@ -1,0 +1,42 @@
+/** Picks the subcommand; its code is loaded only when it runs. The only place that exits. */
+import { REDIS_VERSION, STORMDB_VERSION } from "./version.ts";
+
+const USAGE = `StormDB ${STORMDB_VERSION}, an in-memory database that speaks Redis ${REDIS_VERSION}
+
+Usage: stormdb <command> [arguments]
+
+Commands:
+  server   start a server
+  cli      send commands to a server, or open a prompt
+
+  stormdb <command> --help tells more.
+`;
+
+async function run(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  switch (command) {
+    case "server": {
+      const { runServer, SERVER_USAGE } = await import("./server/main.ts");
+      if (rest[0] === "--help" || rest[0] === "-h") {
+        process.stdout.write(SERVER_USAGE);
+        return 0;
+      }
+      return runServer(rest);
+    }
+    case "--version":
+    case "-v":
+      process.stdout.write(`StormDB ${STORMDB_VERSION} (Redis ${REDIS_VERSION})\n`);
+      return 0;
+    case "--help":
+    case "-h":
+      process.stdout.write(USAGE);
+      return 0;
+    default:
+      process.stderr.write(
+        command === undefined ? USAGE : `stormdb: unknown command '${command}'\n\n${USAGE}`,
+      );
+      return 1;
+  }
+}
+
+process.exit(await run(process.argv.slice(2)));

@@ -1,0 +1,479 @@
+/**
+ * A hash table of records that grows and shrinks one bucket at a time (linear hashing).
+ *
+ * What
+ *   With n = 2^level + split buckets, a hash belongs to bucket `hash mod 2^level`, or, where that
+ *   bucket has already been split, to `hash mod 2^(level+1)`. Growing splits bucket `split` in
+ *   two; shrinking merges the last bucket back. No command ever moves more than one bucket, so
+ *   there is no pause at any size and never a second table.
+ *
+ * Layout (refs in units of 8 bytes)
+ *   root, 24 bytes:   0 count | 1 level | 2 split | 3 directory | 4 directory words | 5 page-0 buckets
+ *   directory:        one ref for each page of 1,024 buckets
+ *   bucket, 64 bytes: 7 slots of (record ref, hash), then the ref of an overflow bucket, then 0
+ *   Page 0 starts with 4 buckets and doubles up to 1,024; further pages are added whole.
+ *
+ * Invariants (asserted by `check()`)
+ *   The slots of a chain are filled from the front without holes; an overflow bucket is never
+ *   empty; every slot's hash leads to its bucket; count is the number of slots in use.
+ *
+ * Cost
+ *   The hash in the slot spares visits to records that do not match and lets a bucket be split
+ *   without reading its records. Splitting keeps 4 records a bucket on average, merging 1.5.
+ *
+ * Lifetime
+ *   After `find` hits or `insert`, `replaceFound` and `removeFound` act on that record's slot,
+ *   until the table changes otherwise.
+ *
+ * Source: W. Litwin, "Linear hashing: a new tool for file and table addressing" (1980). The scan
+ * cursor counts in reversed bits, as in Redis's dictScan, whose guarantee it keeps: buckets that
+ * split or merge between two calls share the low bits that were already visited.
+ */
+import { assert } from "../base/assert.ts";
+import type { Random } from "../base/random.ts";
+import type { Hash } from "./hash.ts";
+import { type Heap, SEGMENT_SHIFT, UNIT_MASK } from "./heap.ts";
+import { KEY_LENGTH_WORD, keyOffset } from "./record.ts";
+
+const COUNT = 0;
+const LEVEL = 1;
+const SPLIT = 2;
+const DIRECTORY = 3;
+const DIRECTORY_WORDS = 4;
+const FIRST_PAGE_BUCKETS = 5;
+const ROOT_BYTES = 24;
+const BUCKET_BYTES = 64;
+const BUCKET_UNITS = 8;
+const BUCKET_WORDS = 16;
+const SLOT_WORDS = 14;
+const OVERFLOW = 14;
+const PAGE_BUCKETS_SHIFT = 10;
+const PAGE_BUCKETS = 1 << PAGE_BUCKETS_SHIFT;
+const LEVEL_MIN = 2;
+const LEVEL_MAX = 28;
+const SPLIT_ABOVE = 4;
+const MERGE_BELOW = 1.5;
+
+export class Table {
+  readonly #heap: Heap;
+  readonly #hash: Hash;
+  readonly #words: Int32Array[];
+  readonly #bytes: Uint8Array[];
+  #foundRoot = 0;
+  #foundHash = 0;
+  #foundSegment = 0;
+  #foundWord = 0;
+  #appendedSegment = 0;
+  #appendedWord = 0;
+  /** (ref, hash) pairs of the buckets being split or merged. */
+  #scratch = new Int32Array(64);
+
+  constructor(heap: Heap, hash: Hash) {
+    this.#heap = heap;
+    this.#hash = hash;
+    this.#words = heap.words;
+    this.#bytes = heap.bytes;
+  }
+
+  create(): number {
+    const heap = this.#heap;
+    const root = heap.alloc(ROOT_BYTES);
+    const directory = heap.alloc(64);
+    const page = heap.alloc(BUCKET_BYTES << LEVEL_MIN);
+    this.#zero(page, BUCKET_WORDS << LEVEL_MIN);
+    this.#set(root, COUNT, 0);
+    this.#set(root, LEVEL, LEVEL_MIN);
+    this.#set(root, SPLIT, 0);
+    this.#set(root, DIRECTORY, directory);
+    this.#set(root, DIRECTORY_WORDS, 16);
+    this.#set(root, FIRST_PAGE_BUCKETS, 1 << LEVEL_MIN);
+    this.#set(directory, 0, page);
+    return root;
+  }
+
+  /** Frees the table, not its records: those must have been freed or taken before. */
+  destroy(root: number): void {
+    const directory = this.#get(root, DIRECTORY);
+    const buckets = this.bucketCount(root);
+    for (let i = 0; i < buckets; i++) this.clearBucket(root, i);
+    for (let i = 0; i << PAGE_BUCKETS_SHIFT < buckets; i++) {
+      this.#heap.free(this.#get(directory, i));
+    }
+    this.#heap.free(directory);
+    this.#heap.free(root);
+  }
+
+  count(root: number): number {
+    return this.#get(root, COUNT);
+  }
+
+  bucketCount(root: number): number {
+    return (1 << this.#get(root, LEVEL)) + this.#get(root, SPLIT);
+  }
+
+  /** The record with this key, or 0. `hash` is the key's. */
+  find(root: number, hash: number, key: Uint8Array, offset: number, length: number): number {
+    let bucket = this.#bucketOf(root, hash);
+    do {
+      const segment = bucket >>> SEGMENT_SHIFT;
+      const words = this.#words[segment]!;
+      const first = (bucket & UNIT_MASK) << 1;
+      const end = first + SLOT_WORDS;
+      for (let w = first; w < end; w += 2) {
+        const ref = words[w]!;
+        if (ref === 0) return 0;
+        if (words[w + 1] === hash && this.#hasKey(ref, key, offset, length)) {
+          this.#foundRoot = root;
+          this.#foundHash = hash;
+          this.#foundSegment = segment;
+          this.#foundWord = w;
+          return ref;
+        }
+      }
+      bucket = words[end]!;
+    } while (bucket !== 0);
+    return 0;
+  }
+
+  /** Finds the slot of a record that is in the table, by its own key. */
+  locate(root: number, ref: number): void {
+    const words = this.#words[ref >>> SEGMENT_SHIFT]!;
+    const w = (ref & UNIT_MASK) << 1;
+    const bytes = this.#bytes[ref >>> SEGMENT_SHIFT]!;
+    const at = ((ref & UNIT_MASK) << 3) + keyOffset(words[w]!);
+    const length = words[w + KEY_LENGTH_WORD]!;
+    const hit = this.find(root, this.#hash.of(bytes, at, length), bytes, at, length);
+    assert(hit === ref, "the record is in the table");
+  }
+
+  /** Adds a record whose key is not in the table. */
+  insert(root: number, hash: number, ref: number): void {
+    const count = this.#get(root, COUNT) + 1;
+    const level = this.#get(root, LEVEL);
+    const buckets = (1 << level) + this.#get(root, SPLIT);
+    if (count > buckets * SPLIT_ABOVE && level < LEVEL_MAX) this.#split(root);
+    this.#append(this.#bucketOf(root, hash), ref, hash);
+    this.#set(root, COUNT, count);
+    this.#foundRoot = root;
+    this.#foundHash = hash;
+    this.#foundSegment = this.#appendedSegment;
+    this.#foundWord = this.#appendedWord;
+  }
+
+  /** The record that was found has moved. */
+  replaceFound(ref: number): void {
+    this.#words[this.#foundSegment]![this.#foundWord] = ref;
+  }
+
+  /** Takes the record that was found out of the table. */
+  removeFound(): void {
+    const root = this.#foundRoot;
+    // The chain's last slot fills the hole, so chains stay dense.
+    let bucket = this.#bucketOf(root, this.#foundHash);
+    let before = 0;
+    for (;;) {
+      const next = this.#get(bucket, OVERFLOW);
+      if (next === 0) break;
+      before = bucket;
+      bucket = next;
+    }
+    const words = this.#words[bucket >>> SEGMENT_SHIFT]!;
+    const first = (bucket & UNIT_MASK) << 1;
+    let last = first + SLOT_WORDS - 2;
+    while (words[last] === 0) last -= 2;
+    const hole = this.#words[this.#foundSegment]!;
+    hole[this.#foundWord] = words[last]!;
+    hole[this.#foundWord + 1] = words[last + 1]!;
+    words[last] = 0;
+    if (last === first && before !== 0) {
+      this.#set(before, OVERFLOW, 0);
+      this.#heap.free(bucket);
+    }
+    const count = this.#get(root, COUNT) - 1;
+    this.#set(root, COUNT, count);
+    if (count < this.bucketCount(root) * MERGE_BELOW) this.#merge(root);
+  }
+
+  /**
+   * Writes the records of bucket `index` to `out` and returns how many there are.
+   * `out` is grown by the caller's array semantics.
+   */
+  readBucket(root: number, index: number, out: number[]): number {
+    let bucket = this.#bucketAt(root, index);
+    let n = 0;
+    do {
+      const words = this.#words[bucket >>> SEGMENT_SHIFT]!;
+      const first = (bucket & UNIT_MASK) << 1;
+      for (let w = first; w < first + SLOT_WORDS && words[w] !== 0; w += 2) out[n++] = words[w]!;
+      bucket = words[first + OVERFLOW]!;
+    } while (bucket !== 0);
+    return n;
+  }
+
+  /** Empties a bucket of a table that is being taken apart; its records stay the caller's. */
+  clearBucket(root: number, index: number): void {
+    const bucket = this.#bucketAt(root, index);
+    let n = 0;
+    for (let w = 0; w < SLOT_WORDS && this.#get(bucket, w) !== 0; w += 2) n++;
+    let overflow = this.#get(bucket, OVERFLOW);
+    while (overflow !== 0) {
+      for (let w = 0; w < SLOT_WORDS && this.#get(overflow, w) !== 0; w += 2) n++;
+      const next = this.#get(overflow, OVERFLOW);
+      this.#heap.free(overflow);
+      overflow = next;
+    }
+    this.#zero(bucket, BUCKET_WORDS);
+    this.#set(root, COUNT, this.#get(root, COUNT) - n);
+  }
+
+  /**
+   * Reads the buckets that scan cursor `cursor` stands for: one, or the two that it was split in.
+   * `out` receives the records from `from` on; returns the new length. Then `nextCursor` goes on.
+   */
+  readCursor(root: number, cursor: number, out: number[], from: number): number {
+    const level = this.#get(root, LEVEL);
+    const index = cursor & ((1 << level) - 1);
+    const part: number[] = [];
+    let n = this.readBucket(root, index, part);
+    let at = from;
+    for (let i = 0; i < n; i++) out[at++] = part[i]!;
+    if (index < this.#get(root, SPLIT)) {
+      n = this.readBucket(root, index + (1 << level), part);
+      for (let i = 0; i < n; i++) out[at++] = part[i]!;
+    }
+    return at;
+  }
+
+  /** The cursor after `cursor`: its low `level` bits, reversed, plus one; 0 at the end. */
+  nextCursor(root: number, cursor: number): number {
+    let bit = 1 << (this.#get(root, LEVEL) - 1);
+    let v = cursor & (bit * 2 - 1);
+    while (bit !== 0 && (v & bit) !== 0) {
+      v ^= bit;
+      bit >>>= 1;
+    }
+    return bit === 0 ? 0 : v | bit;
+  }
+
+  /** A record at random, every one equally likely while chains are at most 16 long; 0 if empty. */
+  random(root: number, random: Random): number {
+    if (this.#get(root, COUNT) === 0) return 0;
+    const buckets = this.bucketCount(root);
+    const out: number[] = [];
+    for (;;) {
+      const n = this.readBucket(root, random.below(buckets), out);
+      const pick = random.below(Math.max(16, n));
+      if (pick < n) return out[pick]!;
+    }
+  }
+
+  #get(ref: number, word: number): number {
+    return this.#words[ref >>> SEGMENT_SHIFT]![((ref & UNIT_MASK) << 1) + word]!;
+  }
+
+  #set(ref: number, word: number, value: number): void {
+    this.#words[ref >>> SEGMENT_SHIFT]![((ref & UNIT_MASK) << 1) + word] = value;
+  }
+
+  #zero(ref: number, words: number): void {
+    const first = (ref & UNIT_MASK) << 1;
+    this.#words[ref >>> SEGMENT_SHIFT]!.fill(0, first, first + words);
+  }
+
+  #bucketOf(root: number, hash: number): number {
+    const words = this.#words[root >>> SEGMENT_SHIFT]!;
+    const w = (root & UNIT_MASK) << 1;
+    const low = (1 << words[w + LEVEL]!) - 1;
+    let index = hash & low;
+    if (index < words[w + SPLIT]!) index = hash & (low * 2 + 1);
+    const page = this.#get(words[w + DIRECTORY]!, index >>> PAGE_BUCKETS_SHIFT);
+    return (page + (index & (PAGE_BUCKETS - 1)) * BUCKET_UNITS) | 0;
+  }
+
+  #bucketAt(root: number, index: number): number {
+    const page = this.#get(this.#get(root, DIRECTORY), index >>> PAGE_BUCKETS_SHIFT);
+    return (page + (index & (PAGE_BUCKETS - 1)) * BUCKET_UNITS) | 0;
+  }
+
+  #hasKey(ref: number, key: Uint8Array, offset: number, length: number): boolean {
+    const segment = ref >>> SEGMENT_SHIFT;
+    const words = this.#words[segment]!;
+    const w = (ref & UNIT_MASK) << 1;
+    if (words[w + KEY_LENGTH_WORD] !== length) return false;
+    const bytes = this.#bytes[segment]!;
+    const at = (w << 2) + keyOffset(words[w]!);
+    for (let i = 0; i < length; i++) {
+      if (bytes[at + i] !== key[offset + i]) return false;
+    }
+    return true;
+  }
+
+  #append(head: number, ref: number, hash: number): void {
+    let bucket = head;
+    for (;;) {
+      const words = this.#words[bucket >>> SEGMENT_SHIFT]!;
+      const first = (bucket & UNIT_MASK) << 1;
+      const end = first + SLOT_WORDS;
+      for (let w = first; w < end; w += 2) {
+        if (words[w] !== 0) continue;
+        words[w] = ref;
+        words[w + 1] = hash;
+        this.#appendedSegment = bucket >>> SEGMENT_SHIFT;
+        this.#appendedWord = w;
+        return;
+      }
+      let next = words[end]!;
+      if (next === 0) {
+        next = this.#heap.alloc(BUCKET_BYTES);
+        this.#zero(next, BUCKET_WORDS);
+        words[end] = next;
+      }
+      bucket = next;
+    }
+  }
+
+  /** Moves the bucket's slots to the scratch pad and empties it. Returns the words written. */
+  #drain(head: number): number {
+    let n = 0;
+    let bucket = head;
+    do {
+      const words = this.#words[bucket >>> SEGMENT_SHIFT]!;
+      const first = (bucket & UNIT_MASK) << 1;
+      for (let w = first; w < first + SLOT_WORDS && words[w] !== 0; w += 2) {
+        if (n + 2 > this.#scratch.length) {
+          const wider = new Int32Array(this.#scratch.length * 2);
+          wider.set(this.#scratch);
+          this.#scratch = wider;
+        }
+        this.#scratch[n++] = words[w]!;
+        this.#scratch[n++] = words[w + 1]!;
+      }
+      const next = words[first + OVERFLOW]!;
+      if (bucket !== head) this.#heap.free(bucket);
+      bucket = next;
+    } while (bucket !== 0);
+    this.#zero(head, BUCKET_WORDS);
+    return n;
+  }
+
+  #split(root: number): void {
+    const level = this.#get(root, LEVEL);
+    const split = this.#get(root, SPLIT);
+    const created = (1 << level) + split;
+    this.#addBucket(root, created);
+    const low = this.#bucketAt(root, split);
+    const high = this.#bucketAt(root, created);
+    const n = this.#drain(low);
+    const scratch = this.#scratch;
+    for (let i = 0; i < n; i += 2) {
+      const hash = scratch[i + 1]!;
+      this.#append((hash >>> level) & 1 ? high : low, scratch[i]!, hash);
+    }
+    if (split + 1 === 1 << level) {
+      this.#set(root, LEVEL, level + 1);
+      this.#set(root, SPLIT, 0);
+    } else {
+      this.#set(root, SPLIT, split + 1);
+    }
+  }
+
+  #merge(root: number): void {
+    let level = this.#get(root, LEVEL);
+    let split = this.#get(root, SPLIT);
+    if (split === 0) {
+      if (level === LEVEL_MIN) return;
+      level--;
+      split = 1 << level;
+    }
+    split--;
+    const gone = (1 << level) + split;
+    const n = this.#drain(this.#bucketAt(root, gone));
+    const low = this.#bucketAt(root, split);
+    for (let i = 0; i < n; i += 2) this.#append(low, this.#scratch[i]!, this.#scratch[i + 1]!);
+    this.#dropBucket(root, gone);
+    this.#set(root, LEVEL, level);
+    this.#set(root, SPLIT, split);
+  }
+
+  #addBucket(root: number, index: number): void {
+    const heap = this.#heap;
+    const page = index >>> PAGE_BUCKETS_SHIFT;
+    if (page === 0) {
+      const buckets = this.#get(root, FIRST_PAGE_BUCKETS);
+      if (index >= buckets) this.#resizeFirstPage(root, buckets, buckets * 2);
+    } else if ((index & (PAGE_BUCKETS - 1)) === 0) {
+      const directoryWords = this.#get(root, DIRECTORY_WORDS);
+      if (page >= directoryWords) {
+        const wider = heap.alloc(directoryWords * 8);
+        const old = this.#get(root, DIRECTORY);
+        for (let i = 0; i < directoryWords; i++) this.#set(wider, i, this.#get(old, i));
+        heap.free(old);
+        this.#set(root, DIRECTORY, wider);
+        this.#set(root, DIRECTORY_WORDS, directoryWords * 2);
+      }
+      this.#set(this.#get(root, DIRECTORY), page, heap.alloc(PAGE_BUCKETS * BUCKET_BYTES));
+    }
+    this.#zero(this.#bucketAt(root, index), BUCKET_WORDS);
+  }
+
+  #dropBucket(root: number, index: number): void {
+    if (index >>> PAGE_BUCKETS_SHIFT === 0) {
+      const buckets = this.#get(root, FIRST_PAGE_BUCKETS);
+      if (index * 4 <= buckets) this.#resizeFirstPage(root, index, buckets / 2);
+    } else if ((index & (PAGE_BUCKETS - 1)) === 0) {
+      this.#heap.free(this.#get(this.#get(root, DIRECTORY), index >>> PAGE_BUCKETS_SHIFT));
+    }
+  }
+
+  /** Moves page 0, whose first `used` buckets matter, to one of `buckets` buckets. */
+  #resizeFirstPage(root: number, used: number, buckets: number): void {
+    const directory = this.#get(root, DIRECTORY);
+    const old = this.#get(directory, 0);
+    const page = this.#heap.alloc(buckets * BUCKET_BYTES);
+    const from = (old & UNIT_MASK) << 1;
+    this.#words[page >>> SEGMENT_SHIFT]!.set(
+      this.#words[old >>> SEGMENT_SHIFT]!.subarray(from, from + used * BUCKET_WORDS),
+      (page & UNIT_MASK) << 1,
+    );
+    this.#heap.free(old);
+    this.#set(directory, 0, page);
+    this.#set(root, FIRST_PAGE_BUCKETS, buckets);
+  }
+
+  /** Asserts the invariants and hands every record to `visit`. Returns the blocks that it owns. */
+  check(root: number, visit: (ref: number, hash: number) => void): number {
+    const level = this.#get(root, LEVEL);
+    const split = this.#get(root, SPLIT);
+    const buckets = (1 << level) + split;
+    let count = 0;
+    let blocks = 2 + ((buckets + PAGE_BUCKETS - 1) >>> PAGE_BUCKETS_SHIFT);
+    for (let index = 0; index < buckets; index++) {
+      let bucket = this.#bucketAt(root, index);
+      let ended = false;
+      for (;;) {
+        let here = 0;
+        for (let w = 0; w < SLOT_WORDS; w += 2) {
+          const ref = this.#get(bucket, w);
+          if (ref === 0) {
+            ended = true;
+            continue;
+          }
+          assert(!ended, `bucket ${index} has a hole`);
+          const hash = this.#get(bucket, w + 1);
+          assert(this.#bucketOf(root, hash) === this.#bucketAt(root, index), "slot in its bucket");
+          visit(ref, hash);
+          here++;
+        }
+        count += here;
+        const next = this.#get(bucket, OVERFLOW);
+        if (next === 0) break;
+        assert(!ended, `bucket ${index} has an overflow it does not need`);
+        blocks++;
+        bucket = next;
+        assert(this.#get(bucket, 0) !== 0, `overflow of bucket ${index} is empty`);
+      }
+    }
+    assert(count === this.#get(root, COUNT), `count ${this.#get(root, COUNT)}, found ${count}`);
+    return blocks;
+  }
+}

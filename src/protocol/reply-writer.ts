@@ -1,0 +1,222 @@
+/**
+ * Writes replies into one reused buffer, in RESP2 or RESP3 as `protocol` says. Lengths are in
+ * bytes. The buffer belongs to the writer; `take` ranges of it are valid until `reset`.
+ */
+import { copyBytes } from "../base/bytes.ts";
+import { integerTextLength, writeInt64, writeInteger } from "../base/number-text.ts";
+
+const INITIAL_BYTES = 1 << 18;
+const CR = 13;
+const LF = 10;
+const DOLLAR = 36;
+
+export class ReplyWriter {
+  bytes = new Uint8Array(INITIAL_BYTES);
+  /** Where the next byte goes. */
+  at = 0;
+  /** 2 or 3. */
+  protocol = 2;
+  /** Errors written since the caller last set it to 0; for statistics. */
+  errors = 0;
+  /** The code (first word) of the last error written. */
+  lastError = "";
+
+  reset(): void {
+    this.at = 0;
+    if (this.bytes.length > INITIAL_BYTES * 16) this.bytes = new Uint8Array(INITIAL_BYTES);
+  }
+
+  /** Sees to `count` more bytes. */
+  reserve(count: number): void {
+    if (this.at + count > this.bytes.length) this.#grow(count);
+  }
+
+  #grow(count: number): void {
+    const wider = new Uint8Array(Math.max(this.bytes.length * 2, this.at + count));
+    wider.set(this.bytes.subarray(0, this.at));
+    this.bytes = wider;
+  }
+
+  ok(): void {
+    this.reserve(5);
+    const { bytes, at } = this;
+    bytes[at] = 43;
+    bytes[at + 1] = 79;
+    bytes[at + 2] = 75;
+    bytes[at + 3] = CR;
+    bytes[at + 4] = LF;
+    this.at = at + 5;
+  }
+
+  /** Bytes that are a whole reply already. */
+  raw(encoded: Uint8Array): void {
+    this.reserve(encoded.length);
+    copyBytes(encoded, 0, this.bytes, this.at, encoded.length);
+    this.at += encoded.length;
+  }
+
+  simple(text: string): void {
+    this.#line(43, text);
+  }
+
+  /** `text` starts with its code, such as "ERR"; line ends in it become spaces. */
+  error(text: string): void {
+    this.errors++;
+    const space = text.indexOf(" ");
+    this.lastError = space < 0 ? text : text.slice(0, space);
+    this.#line(45, text.replace(/[\r\n]/g, " "));
+  }
+
+  #line(mark: number, text: string): void {
+    const { length } = text;
+    this.reserve(length + 3);
+    const { bytes } = this;
+    let { at } = this;
+    bytes[at++] = mark;
+    for (let i = 0; i < length; i++) bytes[at++] = text.charCodeAt(i);
+    bytes[at++] = CR;
+    bytes[at++] = LF;
+    this.at = at;
+  }
+
+  #count(mark: number, count: number): void {
+    this.reserve(24);
+    const { bytes } = this;
+    bytes[this.at] = mark;
+    const at = writeInteger(bytes, this.at + 1, count);
+    bytes[at] = CR;
+    bytes[at + 1] = LF;
+    this.at = at + 2;
+  }
+
+  /** A safe integer. */
+  integer(value: number): void {
+    this.#count(58, value);
+  }
+
+  bigInteger(value: bigint): void {
+    this.#line(58, value.toString());
+  }
+
+  boolean(value: boolean): void {
+    if (this.protocol === 3) this.#line(35, value ? "t" : "f");
+    else this.integer(value ? 1 : 0);
+  }
+
+  /** Null in place of a bulk string. */
+  null(): void {
+    if (this.protocol === 3) this.#line(95, "");
+    else this.#line(DOLLAR, "-1");
+  }
+
+  /** Null in place of an array. */
+  nullArray(): void {
+    if (this.protocol === 3) this.#line(95, "");
+    else this.#line(42, "-1");
+  }
+
+  /** One character a byte. */
+  text(text: string): void {
+    this.#count(DOLLAR, text.length);
+    this.#plain(text);
+  }
+
+  #plain(text: string): void {
+    const { length } = text;
+    this.reserve(length + 2);
+    const { bytes } = this;
+    let { at } = this;
+    for (let i = 0; i < length; i++) bytes[at++] = text.charCodeAt(i);
+    bytes[at++] = CR;
+    bytes[at++] = LF;
+    this.at = at;
+  }
+
+  bulk(from: Uint8Array, offset: number, length: number): void {
+    if (this.at + length + 24 > this.bytes.length) this.#grow(length + 24);
+    const { bytes } = this;
+    let { at } = this;
+    bytes[at++] = DOLLAR;
+    if (length < 10) bytes[at++] = 48 + length;
+    else at = writeInteger(bytes, at, length);
+    bytes[at++] = CR;
+    bytes[at++] = LF;
+    copyBytes(from, offset, bytes, at, length);
+    at += length;
+    bytes[at++] = CR;
+    bytes[at++] = LF;
+    this.at = at;
+  }
+
+  /** The decimal text of a 64-bit integer as a bulk string. */
+  integerBulk(low: number, high: number): void {
+    this.reserve(32);
+    const { bytes } = this;
+    let { at } = this;
+    const value = high * 4294967296 + (low >>> 0);
+    bytes[at++] = DOLLAR;
+    if (Number.isSafeInteger(value)) {
+      at = writeInteger(bytes, at, integerTextLength(value));
+      bytes[at++] = CR;
+      bytes[at++] = LF;
+      at = writeInteger(bytes, at, value);
+    } else {
+      const end = writeInt64(bytes, at + 4, low, high);
+      at = writeInteger(bytes, at, end - at - 4);
+      bytes[at++] = CR;
+      bytes[at++] = LF;
+      at = end;
+    }
+    bytes[at++] = CR;
+    bytes[at++] = LF;
+    this.at = at;
+  }
+
+  array(count: number): void {
+    this.#count(42, count);
+  }
+
+  /** `count` pairs follow. */
+  map(count: number): void {
+    if (this.protocol === 3) this.#count(37, count);
+    else this.#count(42, count * 2);
+  }
+
+  set(count: number): void {
+    this.#count(this.protocol === 3 ? 126 : 42, count);
+  }
+
+  push(count: number): void {
+    this.#count(this.protocol === 3 ? 62 : 42, count);
+  }
+
+  double(value: number): void {
+    const text = doubleText(value);
+    if (this.protocol === 3) this.#line(44, text);
+    else this.text(text);
+  }
+
+  /** An integer of any size. */
+  bigNumber(digits: string): void {
+    if (this.protocol === 3) this.#line(40, digits);
+    else this.text(digits);
+  }
+
+  /** `format` has three characters, such as "txt". */
+  verbatim(format: string, text: string): void {
+    if (this.protocol !== 3) {
+      this.text(text);
+      return;
+    }
+    this.#count(61, text.length + 4);
+    this.#plain(`${format}:${text}`);
+  }
+}
+
+/** The shortest decimal that reads back as the same double. */
+function doubleText(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return "inf";
+  if (value === Number.NEGATIVE_INFINITY) return "-inf";
+  if (Number.isNaN(value)) return "nan";
+  return Object.is(value, -0) ? "-0" : String(value);
+}

@@ -1,0 +1,62 @@
+/**
+ * A request as spans: where each argument lies in `bytes`. One object serves all requests; no
+ * string and no view is made of an argument unless a command asks for it.
+ */
+import { latin1Text } from "../base/bytes.ts";
+
+export class Request {
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Arguments, the command's name included. */
+  count = 0;
+  /** Offset and length of each argument; int32, grown as needed, at least `count` long. */
+  start = new Int32Array(64);
+  length = new Int32Array(64);
+
+  push(start: number, length: number): void {
+    if (this.count === this.start.length) this.#grow();
+    this.start[this.count] = start;
+    this.length[this.count++] = length;
+  }
+
+  #grow(): void {
+    const starts = new Int32Array(this.start.length * 2);
+    starts.set(this.start);
+    this.start = starts;
+    const lengths = new Int32Array(starts.length);
+    lengths.set(this.length);
+    this.length = lengths;
+  }
+
+  /** Gives memory back after a request with very many arguments. */
+  shrink(): void {
+    if (this.start.length <= 65536) return;
+    this.start = new Int32Array(64);
+    this.length = new Int32Array(64);
+  }
+
+  /** The argument as text, one character a byte. */
+  text(index: number): string {
+    const from = this.start[index]!;
+    return latin1Text(this.bytes, from, from + this.length[index]!);
+  }
+
+  /** A view of the argument, valid as long as the request. */
+  view(index: number): Uint8Array {
+    const from = this.start[index]!;
+    return this.bytes.subarray(from, from + this.length[index]!);
+  }
+
+  /** Whether the argument is this word; `word` is in lower case, the argument in any. */
+  is(index: number, word: string): boolean {
+    const length = word.length;
+    if (this.length[index] !== length) return false;
+    const { bytes } = this;
+    const from = this.start[index]!;
+    for (let i = 0; i < length; i++) {
+      let c = bytes[from + i]!;
+      if (c >= 65 && c <= 90) c |= 32;
+      if (c !== word.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,256 @@
+/** The configuration at run time: read from file and arguments, changed by CONFIG SET. */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { globMatch } from "../base/glob.ts";
+import type { ConfigService } from "../commands/context.ts";
+import { quote, splitArguments } from "../protocol/arguments.ts";
+import { NO_CONFIG_FILE } from "../protocol/errors.ts";
+import { DIRECTIVES, type Directive, parseMemory } from "./directives.ts";
+
+/** A mistake of the user's in the configuration; its message names the directive. */
+export class ConfigError extends Error {}
+
+const ALIASES = new Map(
+  [...DIRECTIVES].flatMap(([name, { alias }]) => (alias === undefined ? [] : [[alias, name]])),
+);
+
+export class Config implements ConfigService {
+  /** The file it came from; empty without one. */
+  readonly file: string;
+  readonly #values = new Map<string, string>();
+  readonly #numbers = new Map<string, number>();
+  readonly #listeners: ((name: string) => void)[] = [];
+
+  /**
+   * Reads `file` (empty for none), then the pairs of `--name value` in `args`, which go before it.
+   * Throws ConfigError.
+   */
+  constructor(file: string, args: readonly string[]) {
+    this.file = file;
+    for (const [name, { directive }] of DIRECTIVES) this.#store(name, directive.default);
+    this.#store("dir", process.cwd());
+    if (file !== "") this.#readFile(file);
+    this.#readArguments(args);
+  }
+
+  #readFile(file: string): void {
+    let text: string;
+    try {
+      text = readFileSync(file, "latin1");
+    } catch (error) {
+      throw new ConfigError(`can't open config file '${file}': ${(error as Error).message}`);
+    }
+    text.split(/\r?\n/).forEach((line, index) => {
+      if (line.trim() === "" || line.trim().startsWith("#")) return;
+      const where = `${file}:${index + 1}: `;
+      const words = splitArguments(line);
+      if (words === null) throw new ConfigError(`${where}unbalanced quotes`);
+      this.#apply(words[0]!, words.slice(1), where);
+    });
+  }
+
+  #readArguments(args: readonly string[]): void {
+    for (let i = 0; i < args.length; ) {
+      const option = args[i]!;
+      if (!option.startsWith("--")) {
+        throw new ConfigError(
+          `unexpected argument '${option}' (directives are given as --name value)`,
+        );
+      }
+      let end = i + 1;
+      while (end < args.length && !/^--[a-z]/i.test(args[end]!)) end++;
+      const words = args.slice(i + 1, end);
+      // One argument may hold several words, as in --save "900 1".
+      this.#apply(option.slice(2), words, "");
+      i = end;
+    }
+  }
+
+  #apply(given: string, words: readonly string[], where: string): void {
+    const name = canonical(given);
+    const entry = DIRECTIVES.get(name);
+    if (entry === undefined) throw new ConfigError(`${where}unknown directive '${given}'`);
+    const { directive } = entry;
+    if (words.length === 0 || (directive.kind !== "words" && words.length !== 1)) {
+      throw new ConfigError(`${where}wrong number of arguments for directive '${given}'`);
+    }
+    const value = words.join(" ");
+    const [stored, wrong] = read(directive, value);
+    if (wrong !== "")
+      throw new ConfigError(`${where}bad value '${value}' for '${given}': ${wrong}`);
+    this.#store(name, this.#merged(name, stored));
+  }
+
+  #store(name: string, value: string): void {
+    this.#values.set(name, value);
+    this.#numbers.set(name, Number(value));
+  }
+
+  /** Output limits are set by class: what is not named stays. */
+  #merged(name: string, value: string): string {
+    if (name !== "client-output-buffer-limit") return value;
+    const limits = outputLimits(this.text(name));
+    for (const [kind, limit] of outputLimits(value)) limits.set(kind, limit);
+    return [...limits].map(([kind, limit]) => [kind, ...limit].join(" ")).join(" ");
+  }
+
+  text(name: string): string {
+    return this.#values.get(name)!;
+  }
+
+  number(name: string): number {
+    return this.#numbers.get(name)!;
+  }
+
+  flag(name: string): boolean {
+    return this.#values.get(name) === "yes";
+  }
+
+  words(name: string): string[] {
+    return this.text(name)
+      .split(" ")
+      .filter((word) => word !== "");
+  }
+
+  /** Calls `listener` with every directive that CONFIG SET changes. */
+  onChange(listener: (name: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  get(patterns: readonly string[]): Map<string, string> {
+    const found = new Map<string, string>();
+    for (const [name, { alias }] of DIRECTIVES) {
+      for (const pattern of patterns) {
+        if (globMatch(pattern, name, true)) found.set(name, this.text(name));
+        if (alias !== undefined && globMatch(pattern, alias, true))
+          found.set(alias, this.text(name));
+      }
+    }
+    return found;
+  }
+
+  set(pairs: readonly (readonly [string, string])[]): string {
+    const staged = new Map<string, string>();
+    for (const [given, value] of pairs) {
+      const name = canonical(given);
+      const entry = DIRECTIVES.get(name);
+      if (entry === undefined) {
+        return `ERR Unknown option or number of arguments for CONFIG SET - '${given}'`;
+      }
+      const failed = `ERR CONFIG SET failed (possibly related to argument '${given}') - `;
+      if (entry.fixed) return `${failed}can't set immutable config`;
+      if (staged.has(name)) return `${failed}duplicate parameter`;
+      const [stored, wrong] = read(entry.directive, value);
+      if (wrong !== "") return `${failed}${wrong}`;
+      staged.set(name, this.#merged(name, stored));
+    }
+    for (const [name, value] of staged) this.#store(name, value);
+    for (const name of staged.keys()) for (const listener of this.#listeners) listener(name);
+    return "";
+  }
+
+  /**
+   * Writes the present values to the file: lines of known directives are replaced in their
+   * place, what differs from the default is added, all else stays.
+   */
+  rewrite(): string {
+    if (this.file === "") return NO_CONFIG_FILE;
+    try {
+      const lines = readFileSync(this.file, "latin1").replace(/\n$/, "").split("\n");
+      const written = new Set<string>();
+      const out: string[] = [];
+      for (const line of lines) {
+        const name = canonical(splitArguments(line)?.[0] ?? "");
+        if (line.trim().startsWith("#") || !DIRECTIVES.has(name)) out.push(line);
+        else if (!written.has(name)) {
+          out.push(...this.#linesOf(name));
+          written.add(name);
+        }
+      }
+      for (const [name, { directive }] of DIRECTIVES) {
+        const value = this.text(name);
+        const usual = name === "dir" ? process.cwd() : directive.default;
+        if (!written.has(name) && value !== usual) out.push(...this.#linesOf(name));
+      }
+      const temporary = `${this.file}.${process.pid}.tmp`;
+      writeFileSync(temporary, `${out.join("\n")}\n`, "latin1");
+      renameSync(temporary, this.file);
+      return "";
+    } catch (error) {
+      return `ERR Rewriting config file: ${(error as Error).message}`;
+    }
+  }
+
+  #linesOf(name: string): string[] {
+    const value = this.text(name);
+    if (name === "client-output-buffer-limit") {
+      return [...outputLimits(value)].map(([kind, limit]) => `${name} ${kind} ${limit.join(" ")}`);
+    }
+    const { kind } = DIRECTIVES.get(name)!.directive;
+    const plain = kind === "words" && value !== "";
+    return [`${name} ${plain || /^[!-&(-~]+$/.test(value) ? value : quote(value)}`];
+  }
+}
+
+function canonical(name: string): string {
+  const lower = name.toLowerCase();
+  return ALIASES.get(lower) ?? lower;
+}
+
+/** Hard limit, soft limit, seconds by class; "replica" is the same class as "slave". */
+export function outputLimits(value: string): Map<string, readonly [number, number, number]> {
+  const words = value.split(" ");
+  const limits = new Map<string, readonly [number, number, number]>();
+  for (let i = 0; i + 3 < words.length; i += 4) {
+    const kind = words[i]!.toLowerCase().replace("replica", "slave");
+    limits.set(kind, [
+      parseMemory(words[i + 1]!),
+      parseMemory(words[i + 2]!),
+      Number(words[i + 3]),
+    ]);
+  }
+  return limits;
+}
+
+/** The value as it is kept, and what is wrong with it or "". */
+function read(directive: Directive, value: string): readonly [string, string] {
+  switch (directive.kind) {
+    case "boolean": {
+      const lower = value.toLowerCase();
+      return lower === "yes" || lower === "no"
+        ? [lower, ""]
+        : ["", "argument must be 'yes' or 'no'"];
+    }
+    case "integer":
+    case "memory": {
+      const isMemory = directive.kind === "memory";
+      const number = isMemory
+        ? parseMemory(value)
+        : /^-?[0-9]+$/.test(value)
+          ? Number(value)
+          : Number.NaN;
+      if (Number.isNaN(number)) {
+        return [
+          "",
+          isMemory
+            ? "argument must be a memory value"
+            : "argument couldn't be parsed into an integer",
+        ];
+      }
+      return number >= directive.min && number <= directive.max
+        ? [String(number), ""]
+        : ["", `argument must be between ${directive.min} and ${directive.max} inclusive`];
+    }
+    case "choice": {
+      const lower = value.toLowerCase();
+      return directive.choices.includes(lower)
+        ? [lower, ""]
+        : ["", `argument(s) must be one of the following: ${directive.choices.join(", ")}`];
+    }
+    case "text":
+      return [value, ""];
+    case "words": {
+      const words = splitArguments(value) ?? [];
+      return [words.join(" "), directive.check(words)];
+    }
+  }
+}

@@ -1,0 +1,256 @@
+/**
+ * The one `call()`: every command, wherever it comes from, is looked up, checked, run, measured
+ * and counted here.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import {
+  type Command,
+  DENY_OOM,
+  FAST,
+  MAY_RUN_PAUSED,
+  NO_AUTH_NEEDED,
+  SKIP_SLOWLOG,
+  WRITE,
+} from "../commands/command.ts";
+import type { CommandTable } from "../commands/command-table.ts";
+import { Context, type Services } from "../commands/context.ts";
+import { OutOfMemory } from "../memory/heap.ts";
+import * as errors from "../protocol/errors.ts";
+import type { ReplyWriter } from "../protocol/reply-writer.ts";
+import type { Request } from "../protocol/request.ts";
+import type { Keyspace } from "../store/keyspace.ts";
+import type { Connection } from "./connection.ts";
+import type { LatencyMonitor } from "./latency.ts";
+import type { Slowlog } from "./slowlog.ts";
+
+/** Room that is always left in the heap, so that a command never runs out of it half-way. */
+const HEAP_RESERVE_BYTES = 64 * 1048576;
+const ARGS_SHOWN_BYTES = 128;
+const ERROR_KINDS_MAX = 128;
+
+export interface DispatchOptions {
+  readonly commands: CommandTable;
+  readonly keyspace: Keyspace;
+  readonly services: Services;
+  readonly writer: ReplyWriter;
+  readonly slowlog: Slowlog;
+  readonly latency: LatencyMonitor;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Dispatch {
+  readonly #commands: CommandTable;
+  readonly #keyspace: Keyspace;
+  readonly #context: Context;
+  readonly #reply: ReplyWriter;
+  readonly #slowlog: Slowlog;
+  readonly #latency: LatencyMonitor;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  /** Commands run, and changes that they made to the keyspace. */
+  calls = 0;
+  dirty = 0;
+  /** Error replies, in all and by code. */
+  errorReplies = 0;
+  readonly errorCounts = new Map<string, number>();
+  /** `maxmemory`, bytes; 0 for none. */
+  memoryMax = 0;
+  /** `latency-tracking`. */
+  tracking = true;
+  pausedUntilMs = 0;
+  pausedWritesOnly = false;
+  /** Up to where time has been given to commands, in µs. */
+  #timedUs = 0;
+  /** Commands called since then, and how often in all. */
+  readonly #untimed: Command[] = [];
+  #untimedCalls = 0;
+
+  constructor(options: DispatchOptions) {
+    this.#commands = options.commands;
+    this.#keyspace = options.keyspace;
+    this.#reply = options.writer;
+    this.#slowlog = options.slowlog;
+    this.#latency = options.latency;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#context = new Context(options.writer, options.keyspace, options.services);
+  }
+
+  /** Sets the time that all commands of the batch see. */
+  beginBatch(client: Connection): void {
+    client.lastActiveMs = this.#clock.refresh();
+    this.#timedUs = this.#clock.nowUs;
+  }
+
+  endBatch(): void {
+    if (this.#untimedCalls > 0) this.#timeQuickCalls();
+  }
+
+  /** Gives each of the quick calls since the last reading of the clock an equal share of the time. */
+  #timeQuickCalls(): void {
+    const now = this.#clock.monotonicUs();
+    const usec = (now - this.#timedUs) / this.#untimedCalls;
+    this.#timedUs = now;
+    for (let i = 0; i < this.#untimed.length; i++) {
+      const command = this.#untimed[i]!;
+      command.record(command.untimedCalls, usec, this.tracking);
+      command.untimedCalls = 0;
+    }
+    this.#untimed.length = 0;
+    this.#untimedCalls = 0;
+  }
+
+  /** Runs one request. False: not now, the client has been paused. */
+  call(client: Connection, request: Request): boolean {
+    const reply = this.#reply;
+    const start = reply.at;
+    reply.protocol = client.protocol;
+    const command = this.#resolve(client, request);
+    if (command !== null) {
+      if (this.pausedUntilMs > 0 && this.#isPaused(command)) {
+        client.paused = true;
+        return false;
+      }
+      this.#run(command, client, request, start);
+    }
+    this.calls++;
+    if (reply.errors > 0) this.#countErrors();
+    if (client.replyMode !== "on") this.#withhold(client, start);
+    return true;
+  }
+
+  #isPaused(command: Command): boolean {
+    if (this.#clock.nowMs >= this.pausedUntilMs) return false;
+    if (command.bits & MAY_RUN_PAUSED) return false;
+    return !this.pausedWritesOnly || (command.bits & WRITE) !== 0;
+  }
+
+  /** The command to run, or null with the refusal replied. */
+  #resolve(client: Connection, request: Request): Command | null {
+    const reply = this.#reply;
+    let command = this.#commands.find(request, 0);
+    if (command === null) {
+      reply.error(
+        errors.unknownCommand(request.text(0).slice(0, ARGS_SHOWN_BYTES), argsShown(request)),
+      );
+      return null;
+    }
+    client.lastCommand = command.fullName;
+    if (command.subcommands !== undefined && request.count > 1) {
+      const sub = command.subcommands.get(request.text(1).toLowerCase());
+      if (sub === undefined) {
+        reply.error(errors.unknownSubcommand(request.text(1).slice(0, 128), command.spec.name));
+        return null;
+      }
+      command = sub;
+      client.lastCommand = command.fullName;
+    }
+    const { arity } = command;
+    if ((arity > 0 && arity !== request.count) || request.count < -arity) {
+      reply.error(errors.wrongArity(command.fullName));
+      command.rejected++;
+      return null;
+    }
+    if (!client.authenticated && (command.bits & NO_AUTH_NEEDED) === 0) {
+      reply.error(errors.NO_AUTH);
+      command.rejected++;
+      return null;
+    }
+    if (command.bits & DENY_OOM && this.#isOutOfMemory(request)) {
+      reply.error(errors.OOM);
+      command.rejected++;
+      return null;
+    }
+    return command;
+  }
+
+  #isOutOfMemory(request: Request): boolean {
+    const { heap } = this.#keyspace;
+    const used = heap.usedBytes;
+    if (this.memoryMax > 0 && used > this.memoryMax) return true;
+    if (used < heap.capacityBytes / 2) return false;
+    let bytes = 0;
+    for (let i = 1; i < request.count; i++) bytes += request.length[i]!;
+    return used + bytes * 2 + HEAP_RESERVE_BYTES > heap.capacityBytes;
+  }
+
+  #run(command: Command, client: Connection, request: Request, start: number): void {
+    const reply = this.#reply;
+    const context = this.#context;
+    context.args = request;
+    context.client = client;
+    context.db = client.database;
+    context.dirty = 0;
+    this.#keyspace.touching = !client.noTouch;
+    const isQuick = request.count <= command.quickArguments && this.#slowlog.thresholdUsec > 0;
+    if (!isQuick && this.#untimedCalls > 0) this.#timeQuickCalls();
+    try {
+      command.handler!(context);
+    } catch (error) {
+      reply.at = start;
+      if (error instanceof OutOfMemory) {
+        reply.error(errors.OOM);
+      } else {
+        this.#log.warning(`${command.fullName} failed: ${(error as Error).stack ?? error}`);
+        reply.error("ERR internal error, see the server's log");
+      }
+    }
+    this.dirty += context.dirty;
+    if (reply.errors > 0) command.failed++;
+    if (isQuick) {
+      if (command.untimedCalls++ === 0) this.#untimed.push(command);
+      this.#untimedCalls++;
+      return;
+    }
+    const now = this.#clock.monotonicUs();
+    const usec = now - this.#timedUs;
+    this.#timedUs = now;
+    command.record(1, usec, this.tracking);
+    if (usec >= this.#slowlog.thresholdUsec && (command.bits & SKIP_SLOWLOG) === 0) {
+      this.#slowlog.add(request, usec, client, this.#clock.nowMs);
+    }
+    if (this.#latency.thresholdMs > 0 && usec >= this.#latency.thresholdMs * 1000) {
+      this.#latency.add(command.bits & FAST ? "fast-command" : "command", usec, this.#clock.nowMs);
+    }
+  }
+
+  #countErrors(): void {
+    const reply = this.#reply;
+    this.errorReplies += reply.errors;
+    reply.errors = 0;
+    const code = reply.lastError;
+    const count = this.errorCounts.get(code);
+    if (count !== undefined || this.errorCounts.size < ERROR_KINDS_MAX) {
+      this.errorCounts.set(code, (count ?? 0) + 1);
+    }
+  }
+
+  #withhold(client: Connection, start: number): void {
+    if (client.replyMode === "skip-next") {
+      client.replyMode = "skip";
+      return;
+    }
+    this.#reply.at = start;
+    if (client.replyMode === "skip") client.replyMode = "on";
+  }
+
+  /** The client broke the protocol: it is told, and closed. */
+  protocolError(client: Connection, error: string): void {
+    this.#log.verbose(`Protocol error from client: ${client}`);
+    this.#reply.protocol = client.protocol;
+    this.#reply.error(error);
+    this.#countErrors();
+    client.closing = true;
+  }
+}
+
+/** The first arguments as Redis shows them behind an unknown command. */
+function argsShown(request: Request): string {
+  let shown = "";
+  for (let i = 1; i < request.count && shown.length < ARGS_SHOWN_BYTES; i++) {
+    shown += `'${request.text(i).slice(0, ARGS_SHOWN_BYTES - shown.length)}' `;
+  }
+  return shown;
+}

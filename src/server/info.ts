@@ -1,0 +1,245 @@
+/** The text of INFO: Redis's sections and field names. */
+import { totalmem } from "node:os";
+import { percentileUsec } from "../commands/command.ts";
+import { REDIS_VERSION, STORMDB_VERSION } from "../version.ts";
+import type { Server } from "./server.ts";
+
+type Fields = readonly (readonly [string, string | number])[];
+
+const SECTIONS: Readonly<Record<string, (server: Server) => Fields>> = {
+  server: serverFields,
+  clients: clientFields,
+  memory: memoryFields,
+  persistence: persistenceFields,
+  stats: statsFields,
+  replication: replicationFields,
+  cpu: cpuFields,
+  modules: () => [],
+  commandstats: commandFields,
+  errorstats: (server) =>
+    [...server.dispatch.errorCounts].map(([code, count]) => [
+      `errorstat_${code}`,
+      `count=${count}`,
+    ]),
+  latencystats: latencyFields,
+  cluster: () => [["cluster_enabled", 0]],
+  keyspace: keyspaceFields,
+};
+
+const TITLES: Readonly<Record<string, string>> = { cpu: "CPU" };
+/** What `INFO` without arguments leaves out. */
+const NOT_BY_DEFAULT = new Set(["commandstats", "latencystats"]);
+
+export function infoText(server: Server, wanted: readonly string[]): string {
+  const names = new Set(wanted.map((name) => name.toLowerCase()));
+  const everything = names.has("all") || names.has("everything");
+  const usual = names.size === 0 || names.has("default");
+  const parts: string[] = [];
+  for (const [name, fields] of Object.entries(SECTIONS)) {
+    if (!everything && !names.has(name) && !(usual && !NOT_BY_DEFAULT.has(name))) continue;
+    const title = TITLES[name] ?? name[0]!.toUpperCase() + name.slice(1);
+    const lines = fields(server).map(([key, value]) => `${key}:${value}\r\n`);
+    parts.push(`# ${title}\r\n${lines.join("")}`);
+  }
+  return parts.join("\r\n");
+}
+
+function serverFields(server: Server): Fields {
+  const { clock, config } = server;
+  const uptimeSeconds = Math.floor((clock.nowMs - server.startedMs) / 1000);
+  return [
+    ["redis_version", REDIS_VERSION],
+    ["stormdb_version", STORMDB_VERSION],
+    ["redis_git_sha1", "00000000"],
+    ["redis_git_dirty", 0],
+    ["redis_build_id", "0"],
+    ["redis_mode", "standalone"],
+    ["os", `${process.platform} ${process.arch}`],
+    ["arch_bits", 64],
+    ["monotonic_clock", "performance.now"],
+    ["multiplexing_api", "bun"],
+    ["bun_version", Bun.version],
+    ["process_id", process.pid],
+    ["process_supervised", "no"],
+    ["run_id", server.runId],
+    ["tcp_port", server.port],
+    ["server_time_usec", clock.wallUs()],
+    ["uptime_in_seconds", uptimeSeconds],
+    ["uptime_in_days", Math.floor(uptimeSeconds / 86400)],
+    ["hz", config.number("hz")],
+    ["configured_hz", config.number("hz")],
+    ["lru_clock", server.keyspace.accessClock],
+    ["executable", process.execPath],
+    ["config_file", config.file],
+    ["io_threads_active", 0],
+  ];
+}
+
+function clientFields(server: Server): Fields {
+  let inputMax = 0;
+  let outputMax = 0;
+  for (const client of server.clients.values()) {
+    inputMax = Math.max(inputMax, client.pending?.bytes.length ?? 0);
+    outputMax = Math.max(outputMax, client.backlogBytes);
+  }
+  return [
+    ["connected_clients", server.clients.size],
+    ["cluster_connections", 0],
+    ["maxclients", server.config.number("maxclients")],
+    ["client_recent_max_input_buffer", inputMax],
+    ["client_recent_max_output_buffer", outputMax],
+    ["blocked_clients", 0],
+    ["tracking_clients", 0],
+    ["clients_in_timeout_table", 0],
+    ["total_blocking_keys", 0],
+    ["total_blocking_keys_on_nokey", 0],
+  ];
+}
+
+function memoryFields(server: Server): Fields {
+  const { heap } = server.keyspace;
+  heap.notePeak();
+  const { rss, heapUsed } = process.memoryUsage();
+  const used = heap.usedBytes;
+  const total = totalmem();
+  const limit = server.config.number("maxmemory");
+  return [
+    ["used_memory", used],
+    ["used_memory_human", human(used)],
+    ["used_memory_rss", rss],
+    ["used_memory_rss_human", human(rss)],
+    ["used_memory_peak", heap.peakBytes],
+    ["used_memory_peak_human", human(heap.peakBytes)],
+    ["used_memory_peak_perc", `${((used / Math.max(1, heap.peakBytes)) * 100).toFixed(2)}%`],
+    ["used_memory_startup", server.startupBytes],
+    ["used_memory_dataset", used - server.startupBytes],
+    ["used_memory_js_heap", heapUsed],
+    ["total_system_memory", total],
+    ["total_system_memory_human", human(total)],
+    ["maxmemory", limit],
+    ["maxmemory_human", human(limit)],
+    ["maxmemory_policy", server.config.text("maxmemory-policy")],
+    ["mem_fragmentation_ratio", (rss / Math.max(1, used)).toFixed(2)],
+    ["mem_clients_normal", server.clientBytes()],
+    ["mem_allocator", "stormdb"],
+    ["lazyfree_pending_objects", server.keyspace.reaping ? 1 : 0],
+    ["lazyfreed_objects", 0],
+  ];
+}
+
+function persistenceFields(server: Server): Fields {
+  return [
+    ["loading", 0],
+    ["async_loading", 0],
+    ["rdb_changes_since_last_save", server.dispatch.dirty],
+    ["rdb_bgsave_in_progress", 0],
+    ["rdb_last_save_time", Math.floor(server.startedMs / 1000)],
+    ["rdb_last_bgsave_status", "ok"],
+    ["aof_enabled", 0],
+    ["aof_rewrite_in_progress", 0],
+    ["aof_last_write_status", "ok"],
+  ];
+}
+
+function statsFields(server: Server): Fields {
+  const { dispatch, keyspace, intake, output, rates } = server;
+  return [
+    ["total_connections_received", server.connectionsReceived],
+    ["total_commands_processed", dispatch.calls],
+    ["instantaneous_ops_per_sec", Math.round(rates.calls)],
+    ["total_net_input_bytes", intake.receivedBytes],
+    ["total_net_output_bytes", output.sentBytes],
+    ["instantaneous_input_kbps", (rates.inputBytes / 1024).toFixed(2)],
+    ["instantaneous_output_kbps", (rates.outputBytes / 1024).toFixed(2)],
+    ["rejected_connections", server.connectionsRejected],
+    ["sync_full", 0],
+    ["sync_partial_ok", 0],
+    ["sync_partial_err", 0],
+    ["expired_keys", keyspace.expired],
+    ["evicted_keys", 0],
+    ["evicted_clients", 0],
+    ["keyspace_hits", keyspace.hits],
+    ["keyspace_misses", keyspace.misses],
+    ["pubsub_channels", 0],
+    ["pubsub_patterns", 0],
+    ["pubsubshard_channels", 0],
+    ["latest_fork_usec", 0],
+    ["total_forks", 0],
+    ["total_error_replies", dispatch.errorReplies],
+    ["client_query_buffer_limit_disconnections", server.queryBufferCuts],
+    ["client_output_buffer_limit_disconnections", server.outputBufferCuts],
+  ];
+}
+
+function replicationFields(server: Server): Fields {
+  return [
+    ["role", "master"],
+    ["connected_slaves", 0],
+    ["master_failover_state", "no-failover"],
+    ["master_replid", server.runId],
+    ["master_replid2", "0".repeat(40)],
+    ["master_repl_offset", 0],
+    ["second_repl_offset", -1],
+    ["repl_backlog_active", 0],
+    ["repl_backlog_size", 1048576],
+    ["repl_backlog_first_byte_offset", 0],
+    ["repl_backlog_histlen", 0],
+  ];
+}
+
+function cpuFields(): Fields {
+  const { user, system } = process.cpuUsage();
+  return [
+    ["used_cpu_sys", (system / 1e6).toFixed(6)],
+    ["used_cpu_user", (user / 1e6).toFixed(6)],
+  ];
+}
+
+function commandFields(server: Server): Fields {
+  return server
+    .calledCommands()
+    .map((command) => [
+      `cmdstat_${command.fullName}`,
+      `calls=${command.calls},usec=${Math.round(command.usec)},usec_per_call=${(command.usec / Math.max(1, command.calls)).toFixed(2)},rejected_calls=${command.rejected},failed_calls=${command.failed}`,
+    ]);
+}
+
+function latencyFields(server: Server): Fields {
+  const percentiles = server.config.words("latency-tracking-info-percentiles");
+  return server
+    .calledCommands()
+    .flatMap(({ fullName, histogram }) =>
+      histogram === null
+        ? []
+        : [
+            [
+              `latency_percentiles_usec_${fullName}`,
+              percentiles
+                .map((p) => `p${p}=${percentileUsec(histogram, Number(p) / 100).toFixed(3)}`)
+                .join(","),
+            ] as const,
+          ],
+    );
+}
+
+function keyspaceFields(server: Server): Fields {
+  return server.keyspace.databases
+    .filter((db) => db.keyCount > 0)
+    .map((db) => [
+      `db${db.index}`,
+      `keys=${db.keyCount},expires=${db.expiringCount},avg_ttl=${Math.round(db.averageTtlMs())}`,
+    ]);
+}
+
+/** Bytes as Redis prints them for people. */
+export function human(bytes: number): string {
+  if (bytes < 1024) return `${bytes}B`;
+  const units = ["K", "M", "G", "T"];
+  let value = bytes;
+  let unit = -1;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${value.toFixed(2)}${units[unit]}`;
+}

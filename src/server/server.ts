@@ -1,0 +1,464 @@
+/** A server: puts the parts together, accepts connections and keeps time. */
+import { chmodSync, unlinkSync } from "node:fs";
+import type { Socket, TCPSocketListener, UnixSocketListener } from "bun";
+import { Clock } from "../base/clock.ts";
+import { Log, type LogLevel } from "../base/log.ts";
+import { Random } from "../base/random.ts";
+import type { Command } from "../commands/command.ts";
+import { CommandTable } from "../commands/command-table.ts";
+import type { Client, Services } from "../commands/context.ts";
+import { COMMANDS } from "../commands/index.ts";
+import { MAX_CLIENTS, PROTECTED_MODE } from "../protocol/errors.ts";
+import { ReplyWriter } from "../protocol/reply-writer.ts";
+import { Keyspace } from "../store/keyspace.ts";
+import { type Config, outputLimits } from "./config.ts";
+import { Connection } from "./connection.ts";
+import { Dispatch } from "./dispatch.ts";
+import { infoText } from "./info.ts";
+import { Intake } from "./intake.ts";
+import { LatencyMonitor } from "./latency.ts";
+import { Output } from "./output.ts";
+import { Rates } from "./rates.ts";
+import { Slowlog } from "./slowlog.ts";
+
+type Listener = TCPSocketListener<Connection> | UnixSocketListener<Connection>;
+
+/** Work of one slice of the background jobs, chosen to stay well below a millisecond. */
+const EXPIRE_MOVES = 2000;
+const REAP_BLOCKS = 2000;
+const SLICE_MS = 0.5;
+const SEGMENTS = 32;
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly log?: Log;
+  readonly clock?: Clock;
+  readonly seed?: number;
+  /** Called when the server has stopped by SHUTDOWN. */
+  readonly onStopped?: () => void;
+}
+
+export class Server implements Services {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  readonly runId: string;
+  readonly startedMs: number;
+  readonly commands = new CommandTable(COMMANDS);
+  readonly keyspace: Keyspace;
+  readonly clients = new Map<number, Connection>();
+  readonly slowlog = new Slowlog();
+  readonly latency = new LatencyMonitor();
+  readonly output: Output;
+  readonly dispatch: Dispatch;
+  readonly intake: Intake;
+  readonly rates: Rates;
+  /** Bytes in use when the keyspace was empty. */
+  readonly startupBytes: number;
+  activeExpiry = true;
+  connectionsReceived = 0;
+  connectionsRejected = 0;
+  queryBufferCuts = 0;
+  outputBufferCuts = 0;
+
+  readonly #listeners: Listener[] = [];
+  readonly #onStopped: () => void;
+  #nextClientId = 1;
+  #port = 0;
+  #cron: Timer | null = null;
+  #expiryTimer: Timer | null = null;
+  #backgroundScheduled = false;
+  #stopped = false;
+
+  constructor(options: ServerOptions) {
+    this.config = options.config;
+    this.clock = options.clock ?? new Clock();
+    this.log = options.log ?? new Log();
+    this.#onStopped = options.onStopped ?? (() => {});
+    this.random = new Random(options.seed ?? crypto.getRandomValues(new Int32Array(1))[0]!);
+    this.runId = this.random.hex(40);
+    this.startedMs = this.clock.refresh();
+    const { clock, log, random } = this;
+    this.keyspace = new Keyspace({
+      databases: this.config.number("databases"),
+      segments: SEGMENTS,
+      clock,
+      random,
+    });
+    this.startupBytes = this.keyspace.heap.usedBytes;
+    const writer = new ReplyWriter();
+    this.output = new Output(writer, (client) => {
+      this.outputBufferCuts++;
+      this.#cut(client, "its output buffer is over client-output-buffer-limit");
+    });
+    this.dispatch = new Dispatch({
+      commands: this.commands,
+      keyspace: this.keyspace,
+      services: this,
+      writer,
+      slowlog: this.slowlog,
+      latency: this.latency,
+      clock,
+      log,
+    });
+    this.intake = new Intake(this.dispatch, this.output, (client, reason) => {
+      this.queryBufferCuts++;
+      this.#cut(client, reason);
+    });
+    this.rates = new Rates(() => [
+      this.dispatch.calls,
+      this.intake.receivedBytes,
+      this.output.sentBytes,
+    ]);
+    for (const name of this.config.get(["*"]).keys()) this.#applyDirective(name);
+    this.config.onChange((name) => this.#applyDirective(name));
+  }
+
+  get password(): string {
+    return this.config.text("requirepass");
+  }
+
+  /** The TCP port it listens on; 0 if none. */
+  get port(): number {
+    return this.#port;
+  }
+
+  // ── Starting and stopping ──────────────────────────────────────────────────────────────────
+
+  /** Binds the addresses and starts the timers. Throws where an address cannot be bound. */
+  start(): void {
+    const { config } = this;
+    const port = config.number("port");
+    // Port 0 means no TCP, as in Redis, unless there would then be no way in: then any free port.
+    const path = config.text("unixsocket");
+    if (port > 0 || path === "") {
+      for (const address of config.words("bind")) this.#listen(address, port);
+    }
+    if (path !== "") this.#listenUnix(path);
+    this.#scheduleCron();
+  }
+
+  #listen(given: string, port: number): void {
+    const optional = given.startsWith("-");
+    const address = optional ? given.slice(1) : given;
+    const hostname = address === "*" ? "0.0.0.0" : address.replace(/^::\*$/, "::");
+    try {
+      const listener = Bun.listen<Connection>({
+        hostname,
+        port: this.#port > 0 ? this.#port : port,
+        socket: this.#handlers(false),
+      });
+      this.#port = listener.port;
+      this.#listeners.push(listener);
+    } catch (error) {
+      if (optional) return;
+      this.stop();
+      throw new Error(`can't listen on ${hostname}:${port}: ${(error as Error).message}`);
+    }
+  }
+
+  #listenUnix(path: string): void {
+    try {
+      unlinkSync(path);
+    } catch {
+      // There was none.
+    }
+    try {
+      this.#listeners.push(Bun.listen<Connection>({ unix: path, socket: this.#handlers(true) }));
+      const mode = Number.parseInt(this.config.text("unixsocketperm"), 8);
+      if (mode > 0) chmodSync(path, mode);
+    } catch (error) {
+      this.stop();
+      throw new Error(`can't listen on ${path}: ${(error as Error).message}`);
+    }
+  }
+
+  /** Closes every connection and listener. The data stays in memory. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    if (this.#cron !== null) clearTimeout(this.#cron);
+    if (this.#expiryTimer !== null) clearTimeout(this.#expiryTimer);
+    this.output.flush();
+    for (const listener of this.#listeners) listener.stop(true);
+    for (const client of this.clients.values()) client.socket.terminate();
+    if (this.config.text("unixsocket") !== "") {
+      try {
+        unlinkSync(this.config.text("unixsocket"));
+      } catch {
+        // Somebody else has removed it.
+      }
+    }
+  }
+
+  shutdown(): void {
+    this.log.notice("User requested shutdown...");
+    this.stop();
+    this.log.warning("StormDB is now ready to exit, bye bye...");
+    this.#onStopped();
+  }
+
+  // ── Connections ────────────────────────────────────────────────────────────────────────────
+
+  #handlers(isUnix: boolean) {
+    return {
+      binaryType: "uint8array" as const,
+      open: (socket: Socket<Connection>) => this.#open(socket, isUnix),
+      data: (socket: Socket<Connection>, chunk: Uint8Array) => {
+        if (socket.data !== undefined) this.intake.receive(socket.data, chunk);
+      },
+      drain: (socket: Socket<Connection>) => {
+        if (socket.data !== undefined) this.output.drain(socket.data);
+      },
+      close: (socket: Socket<Connection>) => this.#forget(socket.data),
+      error: (socket: Socket<Connection>) => this.#forget(socket.data),
+    };
+  }
+
+  #open(socket: Socket<Connection>, isUnix: boolean): void {
+    this.connectionsReceived++;
+    const isLocal = isUnix || isLoopback(socket.remoteAddress);
+    let refusal = "";
+    if (this.clients.size >= this.config.number("maxclients")) refusal = MAX_CLIENTS;
+    else if (!isLocal && this.password === "" && this.config.flag("protected-mode")) {
+      refusal = PROTECTED_MODE;
+    }
+    if (refusal !== "") {
+      this.connectionsRejected++;
+      socket.write(`-${refusal}\r\n`);
+      socket.end();
+      return;
+    }
+    const path = `${this.config.text("unixsocket")}:0`;
+    const client = new Connection({
+      id: this.#nextClientId++,
+      socket,
+      address: isUnix ? path : addressText(socket.remoteAddress, socket.remotePort),
+      localAddress: isUnix ? path : addressText(socket.localAddress, socket.localPort),
+      isLocal,
+      database: this.keyspace.databases[0]!,
+      authenticated: this.password === "",
+      nowMs: this.clock.refresh(),
+    });
+    socket.data = client;
+    this.clients.set(client.id, client);
+    if (isUnix) return;
+    socket.setNoDelay(true);
+    const keepAliveSeconds = this.config.number("tcp-keepalive");
+    if (keepAliveSeconds > 0) socket.setKeepAlive(true, keepAliveSeconds * 1000);
+  }
+
+  #forget(client: Connection | undefined): void {
+    if (client === undefined) return;
+    client.closed = true;
+    client.pending = null;
+    client.backlog.length = 0;
+    client.backlogBytes = 0;
+    this.clients.delete(client.id);
+  }
+
+  #cut(client: Connection, reason: string): void {
+    this.log.warning(`Client closed because ${reason}: ${client}`);
+    this.#close(client);
+  }
+
+  #close(client: Connection): void {
+    this.#forget(client);
+    client.socket.terminate();
+  }
+
+  kill(client: Client, caller: Client): void {
+    if (client === caller) client.closing = true;
+    else this.#close(client as Connection);
+  }
+
+  pause(untilMs: number, writesOnly: boolean): void {
+    const { dispatch } = this;
+    // A second pause only ever makes it longer and stricter.
+    const going = dispatch.pausedUntilMs > this.clock.nowMs;
+    dispatch.pausedWritesOnly = going ? dispatch.pausedWritesOnly && writesOnly : writesOnly;
+    dispatch.pausedUntilMs = going ? Math.max(dispatch.pausedUntilMs, untilMs) : untilMs;
+  }
+
+  unpause(): void {
+    this.dispatch.pausedUntilMs = 0;
+    setImmediate(() => this.#resumeAll());
+  }
+
+  #resumeAll(): void {
+    for (const client of this.clients.values()) {
+      if (!client.paused) continue;
+      client.paused = false;
+      this.intake.resume(client);
+    }
+  }
+
+  mayDebug(client: Client): boolean {
+    const allowed = this.config.text("enable-debug-command");
+    return allowed === "yes" || (allowed === "local" && client.isLocal);
+  }
+
+  // ── Figures ────────────────────────────────────────────────────────────────────────────────
+
+  info(sections: readonly string[]): string {
+    return infoText(this, sections);
+  }
+
+  resetStats(): void {
+    for (const command of this.commands.commands.values()) command.resetStats();
+    const { dispatch, keyspace, intake, output } = this;
+    dispatch.calls = 0;
+    dispatch.errorReplies = 0;
+    dispatch.errorCounts.clear();
+    keyspace.hits = 0;
+    keyspace.misses = 0;
+    keyspace.expired = 0;
+    intake.receivedBytes = 0;
+    output.sentBytes = 0;
+    this.connectionsReceived = 0;
+    this.connectionsRejected = 0;
+    this.queryBufferCuts = 0;
+    this.outputBufferCuts = 0;
+    this.rates.reset();
+  }
+
+  /** Commands and subcommands that were called or refused. */
+  calledCommands(): Command[] {
+    return [...this.commands.commands.values()]
+      .flatMap((command) => [command, ...(command.subcommands?.values() ?? [])])
+      .filter((command) => command.calls + command.rejected > 0);
+  }
+
+  clientBytes(): number {
+    let total = 0;
+    for (const client of this.clients.values()) total += client.bufferBytes;
+    return total;
+  }
+
+  // ── Directives ─────────────────────────────────────────────────────────────────────────────
+
+  #applyDirective(name: string): void {
+    const { config } = this;
+    switch (name) {
+      case "loglevel":
+        this.log.level = config.text(name) as LogLevel;
+        break;
+      case "logfile":
+        this.log.file = config.text(name);
+        break;
+      case "maxmemory":
+        this.dispatch.memoryMax = config.number(name);
+        break;
+      case "latency-tracking":
+        this.dispatch.tracking = config.flag(name);
+        break;
+      case "proto-max-bulk-len":
+        this.intake.bulkBytesMax = config.number(name);
+        break;
+      case "client-query-buffer-limit":
+        this.intake.queryBytesMax = config.number(name);
+        break;
+      case "client-output-buffer-limit": {
+        const [hardBytes, softBytes, softSeconds] = outputLimits(config.text(name)).get("normal")!;
+        this.output.limit = { hardBytes, softBytes, softSeconds };
+        break;
+      }
+      case "list-max-listpack-size":
+        this.keyspace.chain.setNodeLimit(config.number(name));
+        break;
+      case "slowlog-log-slower-than": {
+        const usec = config.number(name);
+        this.slowlog.thresholdUsec = usec < 0 ? Number.POSITIVE_INFINITY : usec;
+        break;
+      }
+      case "slowlog-max-len":
+        this.slowlog.setLengthMax(config.number(name));
+        break;
+      case "latency-monitor-threshold":
+        this.latency.thresholdMs = config.number(name);
+        break;
+    }
+  }
+
+  // ── Time ───────────────────────────────────────────────────────────────────────────────────
+
+  #scheduleCron(): void {
+    this.#cron = setTimeout(() => {
+      this.#tick();
+      if (!this.#stopped) this.#scheduleCron();
+    }, 1000 / this.config.number("hz"));
+  }
+
+  #tick(): void {
+    this.clock.synchronize();
+    const { nowMs } = this.clock;
+    this.keyspace.refreshAccessClock();
+    this.keyspace.heap.notePeak();
+    this.rates.sample(performance.now());
+    if (this.dispatch.pausedUntilMs > 0 && nowMs >= this.dispatch.pausedUntilMs) this.unpause();
+    const timeoutMs = this.config.number("timeout") * 1000;
+    for (const client of this.clients.values()) {
+      this.output.checkSoftLimit(client, nowMs);
+      if (timeoutMs > 0 && nowMs - client.lastActiveMs > timeoutMs) {
+        this.log.verbose(`Closing idle client: ${client}`);
+        this.#close(client);
+      }
+    }
+    this.#background();
+    this.#scheduleExpiry();
+  }
+
+  /** A slice of expiry and lazy freeing; goes on by itself while there is more. */
+  #background(): void {
+    const { keyspace } = this;
+    const end = performance.now() + SLICE_MS;
+    let more = false;
+    if (this.activeExpiry) {
+      for (const database of keyspace.databases) {
+        keyspace.wheel.budget = EXPIRE_MOVES;
+        while (database.expireOne()) {
+          if (performance.now() < end) continue;
+          more = true;
+          break;
+        }
+        more ||= keyspace.wheel.budget === 0;
+      }
+    }
+    while (keyspace.reaping && performance.now() < end) keyspace.reap(REAP_BLOCKS >>> 4);
+    more ||= keyspace.reaping;
+    if (!more || this.#backgroundScheduled || this.#stopped) return;
+    this.#backgroundScheduled = true;
+    setImmediate(() => {
+      this.#backgroundScheduled = false;
+      this.clock.refresh();
+      this.#background();
+    });
+  }
+
+  /** Sees to it that the next key to expire does so in its millisecond, not at the next tick. */
+  #scheduleExpiry(): void {
+    if (this.#expiryTimer !== null || !this.activeExpiry || this.#stopped) return;
+    let next = Number.POSITIVE_INFINITY;
+    for (const database of this.keyspace.databases) next = Math.min(next, database.nextExpiryMs());
+    const waitMs = next - this.clock.nowMs;
+    if (waitMs > 1000 / this.config.number("hz")) return;
+    this.#expiryTimer = setTimeout(
+      () => {
+        this.#expiryTimer = null;
+        this.clock.refresh();
+        this.#background();
+        this.#scheduleExpiry();
+      },
+      Math.max(1, waitMs + 1),
+    );
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith("127.") || address === "::1" || address.startsWith("::ffff:127.");
+}
+
+function addressText(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}

@@ -1,0 +1,44 @@
+/** The slowest commands: SLOWLOG. */
+import type { Client, SlowlogEntry } from "../commands/context.ts";
+import type { Request } from "../protocol/request.ts";
+
+const ARGS_MAX = 32;
+const ARG_BYTES_MAX = 128;
+
+export class Slowlog {
+  /** `slowlog-log-slower-than` in µs; Infinity where nothing is logged. */
+  thresholdUsec = 10000;
+  /** The latest first. */
+  readonly entries: SlowlogEntry[] = [];
+  #lengthMax = 128;
+  #nextId = 0;
+
+  setLengthMax(lengthMax: number): void {
+    this.#lengthMax = lengthMax;
+    this.entries.length = Math.min(this.entries.length, lengthMax);
+  }
+
+  add(request: Request, usec: number, client: Client, nowMs: number): void {
+    const args: string[] = [];
+    const shown = request.count > ARGS_MAX ? ARGS_MAX - 1 : request.count;
+    for (let i = 0; i < shown; i++) {
+      const text = request.text(i);
+      const more = text.length - ARG_BYTES_MAX;
+      args.push(more > 0 ? `${text.slice(0, ARG_BYTES_MAX)}... (${more} more bytes)` : text);
+    }
+    if (shown < request.count) args.push(`... (${request.count - shown} more arguments)`);
+    this.entries.unshift({
+      id: this.#nextId++,
+      unixSeconds: Math.floor(nowMs / 1000),
+      usec: Math.floor(usec),
+      args,
+      address: client.address,
+      name: client.name,
+    });
+    if (this.entries.length > this.#lengthMax) this.entries.length = this.#lengthMax;
+  }
+
+  reset(): void {
+    this.entries.length = 0;
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Redis's DEBUG DIGEST: a SHA-1 over the data set that does not depend on order, so that two
+ * servers with equal data have equal digests.
+ * Source: the description in Redis's debug.c of how keys, values and expiries are mixed.
+ */
+import { writeInt64 } from "../base/number-text.ts";
+import { Element } from "../memory/listpack.ts";
+import type { Database } from "./database.ts";
+import { isInteger, LIST, TYPE_MASK } from "./entry.ts";
+import type { Keyspace } from "./keyspace.ts";
+
+const BYTES = 20;
+const EXPIRY_MARK = new TextEncoder().encode("!!expire!!");
+
+function sha1(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(Bun.SHA1.hash(bytes).buffer);
+}
+
+/** digest ^= SHA1(bytes): the order of calls does not matter. */
+function xor(digest: Uint8Array, bytes: Uint8Array): void {
+  const hash = sha1(bytes);
+  for (let i = 0; i < BYTES; i++) digest[i] = digest[i]! ^ hash[i]!;
+}
+
+/** The same, then hashed again: the order matters. */
+function mix(digest: Uint8Array, bytes: Uint8Array): void {
+  xor(digest, bytes);
+  digest.set(sha1(digest));
+}
+
+function number32(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+}
+
+const digits = new Uint8Array(20);
+
+function textOf(db: Database, ref: number): Uint8Array {
+  if (isInteger(db.metaOf(ref))) {
+    return digits.slice(0, writeInt64(digits, 0, db.integerLow(ref), db.integerHigh(ref)));
+  }
+  const at = db.textAt(ref);
+  return db.bytesOf(ref).slice(at, at + db.textLength(ref));
+}
+
+function mixValue(space: Keyspace, db: Database, ref: number, digest: Uint8Array): void {
+  const type = (db.metaOf(ref) & TYPE_MASK) >>> 5;
+  mix(digest, number32(type));
+  if (db.typeOf(ref) === LIST) {
+    const element = new Element();
+    const { chain } = space;
+    db.openList(ref);
+    chain.seek(0);
+    const { length } = chain;
+    for (let i = 0; i < length; i++) {
+      chain.readNext(element);
+      const text = new Uint8Array(element.isInteger ? 20 : element.length);
+      mix(digest, text.subarray(0, element.writeText(text, 0)));
+    }
+  } else {
+    mix(digest, textOf(db, ref));
+  }
+  if (db.expiryOf(ref) >= 0) xor(digest, EXPIRY_MARK);
+}
+
+function hex(digest: Uint8Array): string {
+  return Buffer.from(digest).toString("hex");
+}
+
+export function digestOfAll(space: Keyspace): string {
+  const total = new Uint8Array(BYTES);
+  const bucket: number[] = [];
+  for (const db of space.databases) {
+    if (db.keyCount === 0) continue;
+    mix(total, number32(db.index));
+    for (let i = 0; i < db.bucketCount; i++) {
+      const n = db.readBucket(i, bucket);
+      for (let j = 0; j < n; j++) {
+        const ref = bucket[j]!;
+        const digest = new Uint8Array(BYTES);
+        const at = db.keyAt(ref);
+        mix(digest, db.bytesOf(ref).slice(at, at + db.keyLength(ref)));
+        mixValue(space, db, ref, digest);
+        xor(total, digest);
+      }
+    }
+  }
+  return hex(total);
+}
+
+/** The digest of the value at `ref`; all zeros for 0. */
+export function digestOfValue(space: Keyspace, db: Database, ref: number): string {
+  const digest = new Uint8Array(BYTES);
+  if (ref !== 0) mixValue(space, db, ref, digest);
+  return hex(digest);
+}

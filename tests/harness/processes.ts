@@ -1,0 +1,110 @@
+/**
+ * Servers as processes of their own: the compiled binary, and the real redis-server as oracle.
+ * Each listens on a free port of loopback, in a temporary folder, and ends with its test:
+ *
+ *     await using storm = await startStormdb();
+ */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { RawClient } from "./raw-client.ts";
+
+export const BINARY = resolve(import.meta.dir, "../../stormdb");
+export const REDIS_SERVER = Bun.which("redis-server");
+export const REDIS_CLI = Bun.which("redis-cli");
+export const REDIS_BENCHMARK = Bun.which("redis-benchmark");
+
+const READY_TRIES = 500;
+
+export interface RunningServer extends AsyncDisposable {
+  readonly port: number;
+  readonly pid: number;
+  readonly folder: string;
+  /** A connection that speaks raw RESP; closed with the server. */
+  connect(): Promise<RawClient>;
+  /** Standard output and error so far. */
+  output(): string;
+  readonly exited: Promise<number>;
+}
+
+/** A port that nothing listens on now. */
+export function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const probe = createServer();
+    probe.on("error", fail);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => done(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
+async function start(
+  command: readonly string[],
+  port: number,
+  folder: string,
+): Promise<RunningServer> {
+  const child = Bun.spawn([...command], { cwd: folder, stdout: "pipe", stderr: "pipe" });
+  let output = "";
+  const collect = async (stream: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder("latin1");
+    for await (const chunk of stream) output += decoder.decode(chunk);
+  };
+  const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
+  const clients: RawClient[] = [];
+  let ready = false;
+  for (let i = 0; i < READY_TRIES && !ready; i++) {
+    if (child.exitCode !== null) {
+      await collected;
+      throw new Error(`${command[0]} ended with code ${child.exitCode}:\n${output}`);
+    }
+    try {
+      (await RawClient.connect(port)).close();
+      ready = true;
+    } catch {
+      await Bun.sleep(10);
+    }
+  }
+  if (!ready) throw new Error(`${command[0]} did not answer on port ${port}:\n${output}`);
+  return {
+    port,
+    pid: child.pid,
+    folder,
+    exited: child.exited,
+    output: () => output,
+    connect: async () => {
+      const client = await RawClient.connect(port);
+      clients.push(client);
+      return client;
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const client of clients) client.close();
+      child.kill("SIGKILL");
+      await child.exited;
+      await collected;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function temporaryFolder(): string {
+  return mkdtempSync(join(tmpdir(), "stormdb-test-"));
+}
+
+/** Starts the compiled binary; `args` are directives such as "--maxclients", "10". */
+export async function startStormdb(...args: string[]): Promise<RunningServer> {
+  if (!existsSync(BINARY)) throw new Error("build the binary first: scripts/build");
+  const port = await freePort();
+  const usual = ["--port", String(port), "--bind", "127.0.0.1", "--enable-debug-command", "yes"];
+  return start([BINARY, "server", ...usual, ...args], port, temporaryFolder());
+}
+
+/** Starts the real redis-server, without persistence. */
+export async function startRedis(...args: string[]): Promise<RunningServer> {
+  if (REDIS_SERVER === null) throw new Error("redis-server is not installed");
+  const port = await freePort();
+  const usual = ["--port", String(port), "--bind", "127.0.0.1", "--save", ""];
+  const more = ["--enable-debug-command", "yes", "--loglevel", "warning"];
+  return start([REDIS_SERVER, ...usual, ...more, ...args], port, temporaryFolder());
+}
