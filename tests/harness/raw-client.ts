@@ -32,7 +32,7 @@ export function replyEnd(bytes: Buffer, at: number): number {
 
 export class RawClient {
   readonly #socket: Socket;
-  #received = Buffer.alloc(0);
+  #received: Buffer = Buffer.alloc(0);
   #waiting: ((reply: string) => void)[] = [];
   #failing: ((error: Error) => void)[] = [];
   /** Resolves when the server has closed the connection. */
