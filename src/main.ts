@@ -23,6 +23,10 @@ async function run(args: readonly string[]): Promise<number> {
       }
       return runServer(rest);
     }
+    case "cli": {
+      const { runCli } = await import("./cli/main.ts");
+      return runCli(rest);
+    }
     case "--version":
     case "-v":
       process.stdout.write(`StormDB ${STORMDB_VERSION} (Redis ${REDIS_VERSION})\n`);

@@ -9,7 +9,7 @@
  *   how much.
  *
  * Limits
- *   Those of Redis: 1,048,576 arguments, bulks of `bulkBytesMax` (proto-max-bulk-len), 64 KiB for
+ *   Those of Redis: 2^31 - 1 arguments, bulks of `bulkBytesMax` (proto-max-bulk-len), 64 KiB for
  *   an inline command or a line with a count; 10 arguments of 16 KiB before authentication.
  *
  * Source: the RESP specification; processMultibulkBuffer and processInlineBuffer of Redis for
@@ -39,7 +39,7 @@ export const EMPTY = 2;
 export const FAILED = 3;
 
 const LINE_BYTES_MAX = 65536;
-const ARGUMENTS_MAX = 1048576;
+const ARGUMENTS_MAX = 2147483647;
 const UNAUTHENTICATED_ARGUMENTS_MAX = 10;
 const UNAUTHENTICATED_BULK_MAX = 16384;
 
@@ -77,10 +77,13 @@ export class RequestParser {
     return this.#bulk >= 0 ? this.#bulk + 2 : 0;
   }
 
-  /** Starts on new bytes at `at`, with no request under way. */
+  /** Starts on new bytes at `at`, with no request under way, whatever the last one came to. */
   begin(at: number): void {
     this.at = at;
     this.requestStart = at;
+    this.error = "";
+    this.#missing = -1;
+    this.#bulk = -1;
     this.#lineAt = at;
   }
 
