@@ -144,11 +144,14 @@ export class Server implements Services {
     const address = optional ? given.slice(1) : given;
     const hostname = address === "*" ? "0.0.0.0" : address.replace(/^::\*$/, "::");
     try {
-      const listener = Bun.listen<Connection>({
+      const options = {
         hostname,
         port: this.#port > 0 ? this.#port : port,
+        // Else "::" would take IPv4 too, and could not stand beside "0.0.0.0".
+        ipv6Only: hostname.includes(":"),
         socket: this.#handlers(false),
-      });
+      };
+      const listener = Bun.listen<Connection>(options);
       this.#port = listener.port;
       this.#listeners.push(listener);
     } catch (error) {
@@ -364,6 +367,11 @@ export class Server implements Services {
         this.output.limit = { hardBytes, softBytes, softSeconds };
         break;
       }
+      case "requirepass":
+        // Without a password there is nothing that a client could be asked for.
+        if (this.password !== "") break;
+        for (const client of this.clients.values()) client.authenticated = true;
+        break;
       case "list-max-listpack-size":
         this.keyspace.chain.setNodeLimit(config.number(name));
         break;
