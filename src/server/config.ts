@@ -1,5 +1,6 @@
 /** The configuration at run time: read from file and arguments, changed by CONFIG SET. */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { globMatch } from "../base/glob.ts";
 import type { ConfigService } from "../commands/context.ts";
 import { quote, splitArguments } from "../protocol/arguments.ts";
@@ -14,8 +15,9 @@ const ALIASES = new Map(
 );
 
 export class Config implements ConfigService {
-  /** The file it came from; empty without one. */
+  /** The file it came from, as an absolute path; empty without one. */
   readonly file: string;
+  readonly #startFolder = process.cwd();
   readonly #values = new Map<string, string>();
   readonly #numbers = new Map<string, number>();
   readonly #listeners: ((name: string) => void)[] = [];
@@ -25,11 +27,12 @@ export class Config implements ConfigService {
    * Throws ConfigError.
    */
   constructor(file: string, args: readonly string[]) {
-    this.file = file;
+    this.file = file === "" ? "" : resolve(file);
     for (const [name, { directive }] of DIRECTIVES) this.#store(name, directive.default);
-    this.#store("dir", process.cwd());
+    this.#store("dir", this.#startFolder);
     if (file !== "") this.#readFile(file);
     this.#readArguments(args);
+    this.#store("dir", resolve(this.text("dir")));
   }
 
   #readFile(file: string): void {
@@ -168,7 +171,7 @@ export class Config implements ConfigService {
       }
       for (const [name, { directive }] of DIRECTIVES) {
         const value = this.text(name);
-        const usual = name === "dir" ? process.cwd() : directive.default;
+        const usual = name === "dir" ? this.#startFolder : directive.default;
         if (!written.has(name) && value !== usual) out.push(...this.#linesOf(name));
       }
       const temporary = `${this.file}.${process.pid}.tmp`;

@@ -96,7 +96,17 @@ export const DIRECTIVES: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["port", fix(integer(6379, 0, 65535))],
   ["bind", fix({ kind: "words", default: "* -::*", check: () => "" })],
   ["unixsocket", fix(text(""))],
-  ["unixsocketperm", fix(text("0"))],
+  [
+    "unixsocketperm",
+    fix({
+      kind: "words",
+      default: "0",
+      check: (words) =>
+        words.length === 1 && /^0*[0-7]{1,3}$/.test(words[0]!)
+          ? ""
+          : "argument must be an octal file mode",
+    }),
+  ],
   ["tcp-backlog", fix(integer(511, 0, INT_MAX))],
   ["tcp-keepalive", set(integer(300, 0, INT_MAX))],
   ["timeout", set(integer(0, 0, INT_MAX))],

@@ -1,4 +1,5 @@
 /** `stormdb server`: reads arguments, starts a server and waits for its end. */
+import { appendFileSync } from "node:fs";
 import { Log } from "../base/log.ts";
 import { STORMDB_VERSION } from "../version.ts";
 import { Config, ConfigError } from "./config.ts";
@@ -26,6 +27,11 @@ export async function runServer(args: readonly string[]): Promise<number> {
     process.stderr.write(`stormdb: ${error.message}\n`);
     return 1;
   }
+  const unusable = unusablePath(config);
+  if (unusable !== "") {
+    process.stderr.write(`stormdb: ${unusable}\n`);
+    return 1;
+  }
   const log = new Log();
   const stopped = Promise.withResolvers<void>();
   const server = new Server({ config, log, onStopped: stopped.resolve });
@@ -47,4 +53,21 @@ export async function runServer(args: readonly string[]): Promise<number> {
   }
   await stopped.promise;
   return 0;
+}
+
+/** Enters the folder `dir` and tries the log file; returns what is wrong with them, or "". */
+function unusablePath(config: Config): string {
+  const folder = config.text("dir");
+  const logFile = config.text("logfile");
+  try {
+    process.chdir(folder);
+  } catch (error) {
+    return `can't enter the folder '${folder}' (dir): ${(error as Error).message}`;
+  }
+  try {
+    if (logFile !== "") appendFileSync(logFile, "");
+  } catch (error) {
+    return `can't write to the log file '${logFile}': ${(error as Error).message}`;
+  }
+  return "";
 }

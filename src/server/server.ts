@@ -1,5 +1,6 @@
 /** A server: puts the parts together, accepts connections and keeps time. */
 import { chmodSync, unlinkSync } from "node:fs";
+import { getSystemErrorMap } from "node:util";
 import type { Socket, TCPSocketListener, UnixSocketListener } from "bun";
 import { Clock } from "../base/clock.ts";
 import { Log, type LogLevel } from "../base/log.ts";
@@ -66,6 +67,8 @@ export class Server implements Services {
   readonly #onStopped: () => void;
   #nextClientId = 1;
   #port = 0;
+  /** The Unix socket that this server has made, and not another one that uses the same path. */
+  #unixPath = "";
   #cron: Timer | null = null;
   #expiryTimer: Timer | null = null;
   #backgroundScheduled = false;
@@ -136,6 +139,7 @@ export class Server implements Services {
       for (const address of config.words("bind")) this.#listen(address, port);
     }
     if (path !== "") this.#listenUnix(path);
+    if (this.#listeners.length === 0) throw new Error("there is no address to listen on");
     this.#scheduleCron();
   }
 
@@ -157,7 +161,7 @@ export class Server implements Services {
     } catch (error) {
       if (optional) return;
       this.stop();
-      throw new Error(`can't listen on ${hostname}:${port}: ${(error as Error).message}`);
+      throw new Error(`can't listen on ${hostname}:${port}: ${listenFailure(error)}`);
     }
   }
 
@@ -169,11 +173,12 @@ export class Server implements Services {
     }
     try {
       this.#listeners.push(Bun.listen<Connection>({ unix: path, socket: this.#handlers(true) }));
+      this.#unixPath = path;
       const mode = Number.parseInt(this.config.text("unixsocketperm"), 8);
       if (mode > 0) chmodSync(path, mode);
     } catch (error) {
       this.stop();
-      throw new Error(`can't listen on ${path}: ${(error as Error).message}`);
+      throw new Error(`can't listen on ${path}: ${listenFailure(error)}`);
     }
   }
 
@@ -186,9 +191,9 @@ export class Server implements Services {
     this.output.flush();
     for (const listener of this.#listeners) listener.stop(true);
     for (const client of this.clients.values()) client.socket.terminate();
-    if (this.config.text("unixsocket") !== "") {
+    if (this.#unixPath !== "") {
       try {
-        unlinkSync(this.config.text("unixsocket"));
+        unlinkSync(this.#unixPath);
       } catch {
         // Somebody else has removed it.
       }
@@ -461,6 +466,12 @@ export class Server implements Services {
       Math.max(1, waitMs + 1),
     );
   }
+}
+
+function listenFailure(error: unknown): string {
+  const { errno, message, syscall } = error as NodeJS.ErrnoException;
+  if (syscall !== "listen" || errno === undefined) return message;
+  return getSystemErrorMap().get(-errno)?.[1] ?? message;
 }
 
 function isLoopback(address: string): boolean {
