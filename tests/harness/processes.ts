@@ -16,6 +16,7 @@ export const REDIS_CLI = Bun.which("redis-cli");
 export const REDIS_BENCHMARK = Bun.which("redis-benchmark");
 
 const READY_TRIES = 500;
+const UNTIL_TRIES = 2000;
 
 export interface RunningServer extends AsyncDisposable {
   readonly port: number;
@@ -98,6 +99,41 @@ export async function startStormdb(...args: string[]): Promise<RunningServer> {
   const port = await freePort();
   const usual = ["--port", String(port), "--bind", "127.0.0.1", "--enable-debug-command", "yes"];
   return start([BINARY, "server", ...usual, ...args], port, temporaryFolder());
+}
+
+/** The same with a config file; `args` go before what it says. */
+export async function startStormdbWith(file: string, ...args: string[]): Promise<RunningServer> {
+  const port = await freePort();
+  const usual = ["--port", String(port), "--bind", "127.0.0.1"];
+  return start([BINARY, "server", file, ...usual, ...args], port, temporaryFolder());
+}
+
+/** Runs the binary until it ends by itself. */
+export async function runStormdb(
+  args: readonly string[],
+  folder = ".",
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  const child = Bun.spawn([BINARY, ...args], {
+    cwd: folder,
+    stdout: "pipe",
+    stderr: "pipe",
+    // A server that starts where it should have refused must not hang the test.
+    timeout: 20000,
+  });
+  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { code: await child.exited, stdout, stderr };
+}
+
+/** Waits until the condition holds; fails, naming it, where it never does. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+): Promise<void> {
+  for (let i = 0; i < UNTIL_TRIES; i++) {
+    if (await condition()) return;
+    await Bun.sleep(10);
+  }
+  throw new Error(`it never came about that ${what}`);
 }
 
 /** Starts the real redis-server, without persistence. */
