@@ -116,12 +116,8 @@ function readEnd(c: Context, index: number): boolean | undefined {
 
 function lmpop(c: Context): void {
   const { args } = c;
-  const keys = c.integerWithin(
-    1,
-    1,
-    Number.MAX_SAFE_INTEGER,
-    "ERR numkeys should be greater than 0",
-  );
+  const wrong = "ERR numkeys should be greater than 0";
+  const keys = c.integerWithin(1, 1, Number.POSITIVE_INFINITY, wrong);
   if (Number.isNaN(keys)) return;
   const whereIndex = keys + 2;
   if (whereIndex >= args.count) {
@@ -286,7 +282,7 @@ function lpos(c: Context): void {
         reply.error(RANK_RANGE);
         return;
       }
-      rank = c.integer(++i, RANK_RANGE);
+      rank = c.integer(++i);
       if (Number.isNaN(rank)) return;
       if (rank === 0) {
         reply.error(RANK_ZERO);
