@@ -70,10 +70,10 @@ export class Chain {
     this.#bytes = heap.bytes;
   }
 
-  /** `size` as in `list-max-listpack-size`: entries if positive, -1 to -5 for 4 to 64 KiB. */
+  /** `size` as in `list-max-listpack-size`: entries (0 is 1), or -1 to -5 for 4 to 64 KiB. */
   setNodeLimit(size: number): void {
-    this.#entriesMax = size > 0 ? size : 0x7fffffff;
-    const bytes = size > 0 ? NODE_BYTES_SAFE : 4096 << Math.min(4, Math.max(1, -size) - 1);
+    this.#entriesMax = size >= 0 ? Math.max(1, size) : 0x7fffffff;
+    const bytes = size >= 0 ? NODE_BYTES_SAFE : 4096 << Math.min(4, Math.max(1, -size) - 1);
     this.#bytesMax = bytes - LISTPACK_BYTES;
     this.#linkedBytesMax = bytes - NODE_BYTES;
   }

@@ -20,9 +20,12 @@
 import { copyBytes } from "../base/bytes.ts";
 import { parseBigInteger, parseInteger, writeInt64 } from "../base/number-text.ts";
 
-/** Bytes of the back length for an entry whose header and payload take `size` bytes. */
+/**
+ * Bytes of the back length for an entry whose header and payload take `size` bytes. As in Redis,
+ * from two groups on the largest number that would fit takes one group more.
+ */
 function backLengthBytes(size: number): number {
-  return size < 128 ? 1 : size < 16384 ? 2 : size < 2097152 ? 3 : size < 268435456 ? 4 : 5;
+  return size < 128 ? 1 : size < 16383 ? 2 : size < 2097151 ? 3 : size < 268435455 ? 4 : 5;
 }
 
 function writeBackLength(bytes: Uint8Array, at: number, size: number): number {

@@ -30,6 +30,7 @@
  * split or merge between two calls share the low bits that were already visited.
  */
 import { assert } from "../base/assert.ts";
+import { equalBytes } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
 import type { Hash } from "./hash.ts";
 import { type Heap, SEGMENT_SHIFT, UNIT_MASK } from "./heap.ts";
@@ -302,10 +303,7 @@ export class Table {
     if (words[w + KEY_LENGTH_WORD] !== length) return false;
     const bytes = this.#bytes[segment]!;
     const at = (w << 2) + keyOffset(words[w]!);
-    for (let i = 0; i < length; i++) {
-      if (bytes[at + i] !== key[offset + i]) return false;
-    }
-    return true;
+    return equalBytes(bytes, at, key, offset, length);
   }
 
   #append(head: number, ref: number, hash: number): void {

@@ -105,8 +105,18 @@ export class ReplyWriter {
 
   /** Null in place of a bulk string. */
   null(): void {
-    if (this.protocol === 3) this.#line(95, "");
-    else this.#line(DOLLAR, "-1");
+    if (this.protocol === 3) {
+      this.#line(95, "");
+      return;
+    }
+    this.reserve(5);
+    const { bytes, at } = this;
+    bytes[at] = DOLLAR;
+    bytes[at + 1] = 45;
+    bytes[at + 2] = 49;
+    bytes[at + 3] = CR;
+    bytes[at + 4] = LF;
+    this.at = at + 5;
   }
 
   /** Null in place of an array. */

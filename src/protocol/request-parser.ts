@@ -102,7 +102,12 @@ export class RequestParser {
       this.requestStart = this.at;
       if (this.at >= end) return MORE;
       if (bytes[this.at] !== STAR) return this.#inline(bytes, end, request);
-      const count = this.#readCount(bytes, end, TOO_BIG_COUNT);
+      const digit = this.at + 4 < end ? bytes[this.at + 1]! - ZERO : 0;
+      let count: number;
+      if (digit > 0 && digit <= 9 && bytes[this.at + 2] === CR && bytes[this.at + 3] === LF) {
+        count = digit;
+        this.at += 4;
+      } else count = this.#readCount(bytes, end, TOO_BIG_COUNT);
       if (count === MORE_BYTES) return MORE;
       if (count === BAD_COUNT || count > ARGUMENTS_MAX) {
         return this.#fail(this.error || INVALID_MULTIBULK_LENGTH);
@@ -115,6 +120,9 @@ export class RequestParser {
     }
     let missing = this.#missing;
     let at = this.at;
+    let n = request.count;
+    let starts = request.start;
+    let lengths = request.length;
     while (missing > 0) {
       let length = this.#bulk;
       if (length < 0) {
@@ -139,6 +147,7 @@ export class RequestParser {
           length = this.#readBulkLength(bytes, at, end);
           if (length < 0) {
             this.#missing = missing;
+            request.count = n;
             return length === MORE_BYTES ? MORE : FAILED;
           }
           at = this.at;
@@ -148,16 +157,24 @@ export class RequestParser {
         this.#bulk = length;
         this.#missing = missing;
         this.at = at;
+        request.count = n;
         return MORE;
       }
       this.#bulk = -1;
-      request.push(at, length);
+      if (n === starts.length) {
+        request.grow();
+        starts = request.start;
+        lengths = request.length;
+      }
+      starts[n] = at;
+      lengths[n++] = length;
       at += length + 2;
       missing--;
     }
     this.#missing = -1;
     this.at = at;
     this.#lineAt = at;
+    request.count = n;
     return READY;
   }
 

@@ -13,12 +13,13 @@ export class Request {
   length = new Int32Array(64);
 
   push(start: number, length: number): void {
-    if (this.count === this.start.length) this.#grow();
+    if (this.count === this.start.length) this.grow();
     this.start[this.count] = start;
     this.length[this.count++] = length;
   }
 
-  #grow(): void {
+  /** Makes room for more arguments. */
+  grow(): void {
     const starts = new Int32Array(this.start.length * 2);
     starts.set(this.start);
     this.start = starts;
@@ -46,12 +47,16 @@ export class Request {
     return this.bytes.subarray(from, from + this.length[index]!);
   }
 
-  /** Whether the argument is this word; `word` is in lower case, the argument in any. */
+  /**
+   * Whether the argument is this word; `word` is in lower case, the argument in any. As in Redis,
+   * where options are C strings, a zero byte ends the argument.
+   */
   is(index: number, word: string): boolean {
     const length = word.length;
-    if (this.length[index] !== length) return false;
     const { bytes } = this;
     const from = this.start[index]!;
+    const given = this.length[index]!;
+    if (given !== length && (given < length || bytes[from + length] !== 0)) return false;
     for (let i = 0; i < length; i++) {
       let c = bytes[from + i]!;
       if (c >= 65 && c <= 90) c |= 32;

@@ -1,5 +1,5 @@
 /** The configuration at run time: read from file and arguments, changed by CONFIG SET. */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { globMatch } from "../base/glob.ts";
 import type { ConfigService } from "../commands/context.ts";
@@ -158,7 +158,8 @@ export class Config implements ConfigService {
   rewrite(): string {
     if (this.file === "") return NO_CONFIG_FILE;
     try {
-      const lines = readFileSync(this.file, "latin1").replace(/\n$/, "").split("\n");
+      const text = existsSync(this.file) ? readFileSync(this.file, "latin1") : "";
+      const lines = text === "" ? [] : text.replace(/\n$/, "").split("\n");
       const written = new Set<string>();
       const out: string[] = [];
       for (const line of lines) {
@@ -190,7 +191,7 @@ export class Config implements ConfigService {
     }
     const { kind } = DIRECTIVES.get(name)!.directive;
     const plain = kind === "words" && value !== "";
-    return [`${name} ${plain || /^[!-&(-~]+$/.test(value) ? value : quote(value)}`];
+    return [`${name} ${plain || /^[!#-&(-~]+$/.test(value) ? value : quote(value)}`];
   }
 }
 

@@ -218,7 +218,11 @@ export class Database {
     length: number,
     expireAtMs: number,
   ): number {
-    const entry = this.#place(ref, key, keyFrom, keyBytes, STRING | TEXT, length, expireAtMs);
+    // A text of the same length, without expiry before and after: only its bytes change.
+    const isSame = ref !== 0 && expireAtMs < 0 && this.#isPlainText(ref, length);
+    const entry = isSame
+      ? ref
+      : this.#place(ref, key, keyFrom, keyBytes, STRING | TEXT, length, expireAtMs);
     const segment = entry >>> SEGMENT_SHIFT;
     const w = (entry & UNIT_MASK) << 1;
     const words = this.#words[segment]!;
@@ -226,6 +230,12 @@ export class Database {
     const to = (w << 2) + keyOffset(words[w]!) + keyBytes;
     copyBytes(value, from, this.#bytes[segment]!, to, length);
     return entry;
+  }
+
+  #isPlainText(ref: number, length: number): boolean {
+    const words = this.#words[ref >>> SEGMENT_SHIFT]!;
+    const w = (ref & UNIT_MASK) << 1;
+    return words[w + VALUE_WORD] === length && (words[w]! & LOW_MASK) === (STRING | TEXT);
   }
 
   /** Sets the key last looked up to an integer. */
