@@ -225,7 +225,6 @@ export class Server implements Services {
   }
 
   #open(socket: Socket<Connection>, isUnix: boolean): void {
-    this.connectionsReceived++;
     const isLocal = isUnix || isLoopback(socket.remoteAddress);
     let refusal = "";
     if (this.clients.size >= this.config.number("maxclients")) refusal = MAX_CLIENTS;
@@ -238,6 +237,7 @@ export class Server implements Services {
       socket.end();
       return;
     }
+    this.connectionsReceived++;
     const path = `${this.config.text("unixsocket")}:0`;
     const client = new Connection({
       id: this.#nextClientId++,
