@@ -1,5 +1,6 @@
 /** DEBUG: for tests and for looking inside. */
 import { latin1 } from "../base/bytes.ts";
+import { writeInteger } from "../base/number-text.ts";
 import * as errors from "../protocol/errors.ts";
 import { NO_EXPIRY } from "../store/database.ts";
 import { digestOfAll, digestOfValue } from "../store/digest.ts";
@@ -38,15 +39,19 @@ function populate(c: Context): void {
   if (Number.isNaN(count)) return;
   const size = args.count > 4 ? c.integerWithin(4, 0, 536870912, errors.NOT_POSITIVE) : 0;
   if (Number.isNaN(size)) return;
-  const prefix = args.count > 3 ? args.text(3) : "key";
+  // Both buffers are reused: garbage for millions of keys would show in the server's memory.
+  const prefix = latin1(`${args.count > 3 ? args.text(3) : "key"}:`);
+  const key = new Uint8Array(prefix.length + 20);
+  key.set(prefix);
+  const label = latin1("value:");
   const value = new Uint8Array(Math.max(size, 32));
+  value.set(label);
   for (let i = 0; i < count; i++) {
-    const key = latin1(`${prefix}:${i}`);
-    if (db.peek(key, 0, key.length) !== 0) continue;
-    const text = `value:${i}`;
-    const length = size === 0 ? text.length : size;
-    for (let j = 0; j < text.length && j < length; j++) value[j] = text.charCodeAt(j);
-    db.setString(0, key, 0, key.length, value, 0, length, NO_EXPIRY);
+    const keyBytes = writeInteger(key, prefix.length, i);
+    if (db.peek(key, 0, keyBytes) !== 0) continue;
+    const textBytes = writeInteger(value, label.length, i);
+    const valueBytes = size === 0 ? textBytes : size;
+    db.setString(0, key, 0, keyBytes, value, 0, valueBytes, NO_EXPIRY);
     c.dirty++;
   }
   c.reply.ok();
