@@ -7,6 +7,8 @@ export function globMatch(pattern: string, text: string, ignoreCase = false): bo
   const t = ignoreCase ? text.toLowerCase() : text;
   let pi = 0;
   let ti = 0;
+  // As in Redis: not even a star matches nothing at all.
+  if (t.length === 0) return p.length === 0;
   // Where to resume after the last star: only the last one ever needs another try.
   let starAt = -1;
   let starText = 0;

@@ -69,10 +69,13 @@ function keys(c: Context): void {
   replyKeys(c, matching);
 }
 
-/** The cursor in the argument: decimal digits, at most 64 bits. */
+/** The cursor in the argument: what C's strtoul takes, of which the lower bits count; -1 if wrong. */
 function readCursor(text: string): number {
-  if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) > 18446744073709551615n) return -1;
-  return Number(BigInt.asUintN(31, BigInt(text)));
+  const match = /^(?:([+-]?)([0-9]+))?(?:\0|$)/.exec(text);
+  if (match === null) return -1;
+  const value = BigInt(match[2] ?? 0);
+  if (value > 18446744073709551615n) return -1;
+  return Number(BigInt.asUintN(31, match[1] === "-" ? -value : value));
 }
 
 const SCAN_STEPS_PER_KEY = 10;
@@ -86,7 +89,7 @@ function scan(c: Context): void {
   }
   let count = 10;
   let pattern = "*";
-  let wantedType = "";
+  let wantedType: string | null = null;
   for (let i = 2; i < args.count; i += 2) {
     const more = i + 1 < args.count;
     if (more && args.is(i, "count")) {
@@ -113,11 +116,11 @@ function scan(c: Context): void {
     steps++;
   } while (cursor !== 0 && found < count && steps < count * SCAN_STEPS_PER_KEY);
   refs.length = found;
-  const typeIndex = TYPE_NAMES.indexOf(wantedType as "string");
+  const typeIndex = (TYPE_NAMES as readonly (string | null)[]).indexOf(wantedType);
   const matching = refs.filter(
     (ref) =>
       !db.isExpired(ref) &&
-      (wantedType === "" || (db.metaOf(ref) & TYPE_MASK) >>> 5 === typeIndex) &&
+      (wantedType === null || (db.metaOf(ref) & TYPE_MASK) >>> 5 === typeIndex) &&
       (pattern === "*" || globMatch(pattern, keyText(db, ref))),
   );
   reply.array(2);
@@ -161,16 +164,15 @@ function rename(c: Context, onlyNew: boolean): void {
   else reply.ok();
 }
 
+const INT_MIN = -2147483648;
+const INT_MAX = 2147483647;
+
 /** The database that argument `index` numbers, or undefined with the reply written. */
-function readDatabase(
-  c: Context,
-  index: number,
-  notNumber = errors.NOT_AN_INTEGER,
-): Database | undefined {
-  const number = c.integer(index, notNumber);
+function readDatabase(c: Context, index: number): Database | undefined {
+  const number = c.integer(index);
   if (Number.isNaN(number)) return undefined;
-  if (number < -2147483648 || number > 2147483647) {
-    c.reply.error(notNumber);
+  if (number < INT_MIN || number > INT_MAX) {
+    c.reply.error(errors.DB_NOT_AN_INT);
     return undefined;
   }
   const database = c.keyspace.databases[number];
@@ -298,9 +300,9 @@ function select(c: Context): void {
 }
 
 function swapdb(c: Context): void {
-  const a = c.integer(1, errors.INVALID_FIRST_DB_INDEX);
+  const a = c.integerWithin(1, INT_MIN, INT_MAX, errors.INVALID_FIRST_DB_INDEX);
   if (Number.isNaN(a)) return;
-  const b = c.integer(2, errors.INVALID_SECOND_DB_INDEX);
+  const b = c.integerWithin(2, INT_MIN, INT_MAX, errors.INVALID_SECOND_DB_INDEX);
   if (Number.isNaN(b)) return;
   const { databases } = c.keyspace;
   if (databases[a] === undefined || databases[b] === undefined) {

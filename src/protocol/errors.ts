@@ -16,7 +16,8 @@ export const STRING_TOO_LONG = "ERR string exceeds maximum allowed size (proto-m
 export const INVALID_CURSOR = "ERR invalid cursor";
 export const SAME_OBJECT = "ERR source and destination objects are the same";
 export const DB_OUT_OF_RANGE = "ERR DB index is out of range";
-export const INVALID_DB_INDEX = "ERR invalid DB index";
+export const DB_NOT_AN_INT =
+  "ERR value is out of range, value must between -2147483648 and 2147483647";
 export const INVALID_FIRST_DB_INDEX = "ERR invalid first DB index";
 export const INVALID_SECOND_DB_INDEX = "ERR invalid second DB index";
 export const OOM = "OOM command not allowed when used memory > 'maxmemory'.";
@@ -61,13 +62,23 @@ export function wrongArity(fullName: string): string {
   return `ERR wrong number of arguments for '${fullName}' command`;
 }
 
+/** What Redis shows of an argument in an error: up to a zero byte, and up to `most` bytes. */
+export function shownArgument(text: string, most = Number.POSITIVE_INFINITY): string {
+  const zero = text.indexOf("\0");
+  return text.slice(0, zero < 0 ? most : Math.min(zero, most));
+}
+
 /** `args`: the command's arguments behind its name, as Redis quotes them. */
 export function unknownCommand(name: string, args: string): string {
   return `ERR unknown command '${name}', with args beginning with: ${args}`;
 }
 
 export function unknownSubcommand(name: string, container: string): string {
-  return `ERR unknown subcommand '${name}'. Try ${container.toUpperCase()} HELP.`;
+  return `ERR unknown subcommand '${shownArgument(name, 128)}'. Try ${container.toUpperCase()} HELP.`;
+}
+
+export function unsupportedOption(option: string): string {
+  return `ERR Unsupported option ${shownArgument(option)}`;
 }
 
 export function invalidExpire(command: string): string {

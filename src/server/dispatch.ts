@@ -141,7 +141,7 @@ export class Dispatch {
     if (command.subcommands !== undefined && request.count > 1) {
       const sub = command.subcommands.get(request.text(1).toLowerCase());
       if (sub === undefined) {
-        reply.error(errors.unknownSubcommand(request.text(1).slice(0, 128), command.spec.name));
+        reply.error(errors.unknownSubcommand(request.text(1), command.spec.name));
         return null;
       }
       command = sub;

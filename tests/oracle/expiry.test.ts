@@ -1,0 +1,267 @@
+/** Expiry, compared with redis-server byte for byte. */
+import { type Call, oracleTest } from "../harness/oracle.ts";
+
+const MAX = "9223372036854775807";
+const MIN = "-9223372036854775808";
+const NO_INTEGERS = [
+  '""',
+  "abc",
+  "1.0",
+  "+1",
+  '" 1"',
+  "01",
+  "-0",
+  "9223372036854775808",
+  '"1\\x00"',
+];
+/** A second far in the future. */
+const LATER = 33177117420;
+
+/** `text` with each of the values in place of `%`. */
+function each(text: string, values: readonly string[]): string[] {
+  return values.map((value) => text.replace("%", () => value));
+}
+
+const SETTERS = ["EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT"];
+const GETTERS = ["TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME"];
+
+oracleTest("expire and ttl", [
+  "SET a 1",
+  ...each("% a", GETTERS),
+  ...each("% none", GETTERS),
+  "EXPIRE a 100",
+  "TTL a",
+  { call: "PTTL a", as: "shape" },
+  { call: "EXPIRETIME a", as: "shape" },
+  { call: "PEXPIRETIME a", as: "shape" },
+  "PERSIST a",
+  "PERSIST a",
+  "TTL a",
+  "PERSIST none",
+  "PEXPIRE a 100000",
+  "TTL a",
+  "PEXPIRE a 99400",
+  "TTL a",
+  "PEXPIRE a 1600900",
+  "TTL a",
+  `EXPIREAT a ${LATER}`,
+  "EXPIRETIME a",
+  "PEXPIRETIME a",
+  `PEXPIREAT a ${LATER}499`,
+  "EXPIRETIME a",
+  "PEXPIRETIME a",
+  `PEXPIREAT a ${LATER}500`,
+  "EXPIRETIME a",
+  "GET a",
+  "EXPIRE none 100",
+  "PEXPIRE none 100",
+  "EXPIREAT none 100",
+  "PEXPIREAT none 100",
+  "RPUSH l x y",
+  "EXPIRE l 100",
+  "TTL l",
+  "RPUSH l z",
+  "TTL l",
+  "PERSIST l",
+  "LRANGE l 0 -1",
+  "EXPIRE l -1",
+  "LRANGE l 0 -1",
+  'SET "" empty',
+  'EXPIRE "" 100',
+  'TTL ""',
+  'PERSIST ""',
+]);
+
+oracleTest("times in the past delete the key", [
+  ...SETTERS.flatMap((setter) =>
+    ["0", "-1", "-100", "-9223372036854775", "-9223372036854770"].flatMap((time): Call[] => [
+      "SET a 1",
+      `${setter} a ${time}`,
+      "EXISTS a",
+      "RPUSH l x y z",
+      "EXPIRE l 100",
+      `${setter} l ${time}`,
+      "LLEN l",
+    ]),
+  ),
+  "SET a 1",
+  "EXPIREAT a 1",
+  "GET a",
+  "SET a 1",
+  "PEXPIREAT a 1000000000000",
+  "GET a",
+  "SET a 1",
+  "EXPIREAT a 1000000000 XX",
+  "EXPIREAT a 1000000000 GT",
+  "EXPIREAT a 1000000000 LT",
+  "EXISTS a",
+  "SET a 1 EX 100",
+  "EXPIREAT a 1000000000 NX",
+  "EXPIREAT a 1000000000 GT",
+  "EXPIREAT a 1000000000 XX LT",
+  "EXISTS a",
+]);
+
+const BOUNDARIES = [
+  MAX,
+  MIN,
+  "9223372036854775",
+  "9223372036854776",
+  "-9223372036854775",
+  "-9223372036854776",
+  "9223372036854775000",
+  "-9223372036854775807",
+  "92233720368547758070",
+];
+
+oracleTest("conditions", [
+  ...["", " EX 100"].flatMap((expiry) =>
+    ["NX", "XX", "GT", "LT", "XX GT", "XX LT", "nx nx", "GT GT", "gt XX"].flatMap((condition) =>
+      // Not 100 as well: the clocks of the two servers may be a millisecond apart.
+      ["50", "200"].flatMap((seconds): Call[] => [
+        `SET a 1${expiry}`,
+        `EXPIRE a ${seconds} ${condition}`,
+        "TTL a",
+        `SET a 1${expiry}`,
+        `PEXPIRE a ${seconds}000 ${condition}`,
+        "TTL a",
+      ]),
+    ),
+  ),
+  "SET a 1",
+  `EXPIREAT a ${LATER}`,
+  `EXPIREAT a ${LATER} GT`,
+  `EXPIREAT a ${LATER} LT`,
+  `EXPIREAT a ${LATER + 1} GT`,
+  `EXPIREAT a ${LATER} LT`,
+  "PEXPIRETIME a",
+  ...SETTERS.flatMap((setter) => [
+    ...each(`${setter} a 100 %`, [
+      "FOO",
+      '""',
+      "NX XX",
+      "XX NX",
+      "NX GT",
+      "NX LT",
+      "GT LT",
+      "LT GT",
+      "XX GT LT",
+      "NX FOO",
+      "FOO NX",
+      "NX XX FOO",
+      "GT 1",
+      '"NX\\x00"',
+      '"f\\x00o"',
+      '"bad\\r\\noption"',
+    ]),
+    `${setter} a x FOO`,
+    `${setter} a x NX XX`,
+    `${setter} none 100 FOO`,
+    `${setter} none 100 NX XX`,
+    ...each(`${setter} none 100 %`, ["NX", "XX", "GT", "LT"]),
+  ]),
+]);
+
+oracleTest("errors", [
+  "SET a 1",
+  ...SETTERS.flatMap((setter) => [
+    setter,
+    `${setter} a`,
+    ...each(`${setter} a %`, NO_INTEGERS),
+    ...each(`${setter} none %`, ["x", MAX, MIN, "92233720368547758070"]),
+  ]),
+  ...GETTERS.flatMap((getter) => [getter, `${getter} a b`]),
+  "PERSIST",
+  "PERSIST a b",
+  ...SETTERS.flatMap((setter) =>
+    BOUNDARIES.flatMap((time): Call[] => ["SET b 1", `${setter} b ${time}`, "EXISTS b", "DEL b"]),
+  ),
+  "SET b 1",
+  "EXPIREAT b 9007199254740",
+  "PEXPIRETIME b",
+  "PEXPIREAT b 9007199254740991",
+  "PEXPIRETIME b",
+  "EXPIRETIME b",
+  "PEXPIREAT b 9007199254740993 LT",
+  { call: "TTL b", as: "shape" },
+]);
+
+oracleTest("what keeps and what drops the expiry", [
+  ...[
+    "SET k v",
+    "SET k v KEEPTTL",
+    "SET k v XX",
+    "SET k v GET",
+    "GETSET k v",
+    "SETEX k 200 v",
+    "MSET k v",
+    "APPEND k v",
+    "SETRANGE k 2 x",
+    "INCR k",
+    "DECRBY k 5",
+    "INCRBYFLOAT k 1.5",
+    "GETEX k",
+    "GETEX k PERSIST",
+    "GETDEL k",
+    "SETNX k v",
+    "TOUCH k",
+    "COPY k other",
+    "RENAME k other",
+    "RENAME k k",
+    "MOVE k 1",
+    "OBJECT ENCODING k",
+    "DEL k",
+    "SET k v EXAT 1",
+  ].flatMap((call): Call[] => [
+    "SET k 100 EX 100",
+    call,
+    "TTL k",
+    "TTL other",
+    "GET k",
+    "DEL k other",
+    "SELECT 1",
+    "TTL k",
+    "DEL k",
+    "SELECT 0",
+  ]),
+  ...[
+    "RPUSH k v",
+    "LPUSHX k v",
+    "LPOP k",
+    "RPOP k 1",
+    "LPOP k 3",
+    "LSET k 0 x",
+    "LINSERT k BEFORE b x",
+    "LREM k 0 a",
+    "LTRIM k 1 1",
+    "LTRIM k 5 6",
+    "LMOVE k k LEFT RIGHT",
+    "LMOVE k other LEFT RIGHT",
+    "LMOVE other k LEFT RIGHT",
+    "LMPOP 1 k LEFT",
+    "LMPOP 1 k LEFT COUNT 5",
+    "SET k v",
+    "COPY k other REPLACE",
+    "COPY other k REPLACE",
+    "RENAME other k",
+  ].flatMap((call): Call[] => [
+    "RPUSH k a b c",
+    "EXPIRE k 100",
+    "RPUSH other x",
+    call,
+    "TTL k",
+    "TTL other",
+    "DEL k other",
+  ]),
+]);
+
+oracleTest("many expiries at once", [
+  ...Array.from({ length: 200 }, (_, i): Call => `SET k:${i} ${"v".repeat(i)} EX ${1000 + i}`),
+  ...Array.from({ length: 200 }, (_, i): Call => `TTL k:${i}`),
+  ...Array.from({ length: 100 }, (_, i): Call => `EXPIRE k:${i * 2} ${5000 - i} GT`),
+  ...Array.from({ length: 60 }, (_, i): Call => `PERSIST k:${i * 3}`),
+  ...Array.from({ length: 200 }, (_, i): Call => `APPEND k:${i} ${"w".repeat(i % 50)}`),
+  ...Array.from({ length: 200 }, (_, i): Call => `TTL k:${i}`),
+  ...Array.from({ length: 50 }, (_, i): Call => `DEL k:${i * 4}`),
+  "DBSIZE",
+]);
