@@ -37,6 +37,12 @@ function countExisting(c: Context): void {
   c.reply.integer(count);
 }
 
+/** Marks the keys as used even where the client has said CLIENT NO-TOUCH. */
+function touch(c: Context): void {
+  c.keyspace.touching = true;
+  countExisting(c);
+}
+
 function type(c: Context): void {
   const { args, db } = c;
   const ref = db.peek(args.bytes, args.start[1]!, args.length[1]!);
@@ -415,7 +421,7 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
     keys: allKeys("RO"),
     syntax: "key ...",
     tips: "request_policy:multi_shard response_policy:agg_sum",
-    handler: countExisting,
+    handler: touch,
   },
   {
     name: "type",

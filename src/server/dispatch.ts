@@ -239,9 +239,11 @@ export class Dispatch {
   /** The client broke the protocol: it is told, and closed. */
   protocolError(client: Connection, error: string): void {
     this.#log.verbose(`Protocol error from client: ${client}`);
+    const start = this.#reply.at;
     this.#reply.protocol = client.protocol;
     this.#reply.error(error);
     this.#countErrors();
+    if (client.replyMode !== "on") this.#reply.at = start;
     client.closing = true;
   }
 }
