@@ -139,7 +139,7 @@ function json(reply: Reply): string {
   }
 }
 
-/** A JSON string; bytes above 126 are left as they are, being UTF-8 or not. */
+/** A JSON string; bytes above 126 are left as they are, UTF-8 or not. */
 function jsonText(text: string): string {
-  return JSON.stringify(text).replace(/\u007f/g, "\\u007f");
+  return JSON.stringify(text);
 }

@@ -89,7 +89,7 @@ export function readOptions(args: readonly string[], warn: (text: string) => voi
     host: "127.0.0.1",
     port: 6379,
     user: undefined,
-    password: process.env.REDISCLI_AUTH,
+    password: process.env.REDISCLI_AUTH || undefined,
     database: 0,
   };
   let path: string | undefined;

@@ -54,8 +54,12 @@ export async function runCommand(
     if (!(await session.open())) return 1;
     try {
       const reply = await session.call(args);
+      if (reply.kind === "error" && options.failOnError) {
+        warn(reply.text);
+        return 1;
+      }
       print(formatReply(reply, formatOf(options, args)));
-      return reply.kind === "error" && options.failOnError ? 1 : 0;
+      return 0;
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       if (args[0]!.toLowerCase() === "shutdown") return 0;

@@ -377,7 +377,7 @@ const CLIENT_COMMANDS: readonly CommandSpec[] = [
     ...ADMIN,
     complexity: PER_CLIENT,
     syntax:
-      "<filter: ip:port | {new-format: [ID client-id/integer] [TYPE client-type] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME yes/no]}>",
+      "<filter: ip:port | {new-format: [ID client-id/integer] [TYPE client-type] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME yes-no]}>",
   }),
   clientCommand("reply", "3.2.0", 3, "Says which replies the server is to send.", clientReply, {
     syntax: "<action: ON | OFF | SKIP>",
