@@ -57,14 +57,12 @@ function isPlain(text: string): boolean {
   return /^[!-~]*$/.test(text);
 }
 
-function readName(c: Context, index: number): boolean {
+/** The name in the argument, or null with the reply written. */
+function readName(c: Context, index: number): string | null {
   const name = c.args.text(index);
-  if (!isPlain(name)) {
-    c.reply.error(errors.CLIENT_NAME_CHARACTERS);
-    return false;
-  }
-  c.client.name = name;
-  return true;
+  if (isPlain(name)) return name;
+  c.reply.error(errors.CLIENT_NAME_CHARACTERS);
+  return null;
 }
 
 function hello(c: Context): void {
@@ -78,26 +76,34 @@ function hello(c: Context): void {
       return;
     }
   }
+  let userIndex = 0;
+  let name: string | null = null;
   for (let i = 2; i < args.count; i++) {
     const left = args.count - 1 - i;
     if (args.is(i, "auth") && left >= 2) {
-      if (!isRight(c, args.text(i + 1), args.text(i + 2))) {
-        reply.error(errors.WRONG_PASS);
-        return;
-      }
-      client.authenticated = true;
+      userIndex = i + 1;
       i += 2;
     } else if (args.is(i, "setname") && left >= 1) {
-      if (!readName(c, ++i)) return;
+      name = readName(c, ++i);
+      if (name === null) return;
     } else {
-      reply.error(`ERR Syntax error in HELLO option '${args.text(i)}'`);
+      reply.error(`ERR Syntax error in HELLO option '${errors.shownArgument(args.text(i))}'`);
       return;
     }
+  }
+  // Only now, so that a HELLO that is wrong changes nothing.
+  if (userIndex > 0) {
+    if (!isRight(c, args.text(userIndex), args.text(userIndex + 1))) {
+      reply.error(errors.WRONG_PASS);
+      return;
+    }
+    client.authenticated = true;
   }
   if (!client.authenticated) {
     reply.error(errors.NO_AUTH_HELLO);
     return;
   }
+  if (name !== null) client.name = name;
   if (version !== 0) {
     client.protocol = version;
     reply.protocol = version;
@@ -129,7 +135,8 @@ function reset(c: Context): void {
   client.protocol = 2;
   client.database = c.keyspace.databases[0]!;
   client.name = "";
-  client.replyMode = "on";
+  // A SKIP that is under way still takes this reply.
+  if (client.replyMode !== "skip") client.replyMode = "on";
   client.noEvict = false;
   client.noTouch = false;
   client.authenticated = c.server.password === "";
@@ -145,14 +152,17 @@ function clientGetname(c: Context): void {
 }
 
 function clientSetname(c: Context): void {
-  if (readName(c, 2)) c.reply.ok();
+  const name = readName(c, 2);
+  if (name === null) return;
+  c.client.name = name;
+  c.reply.ok();
 }
 
 function clientSetinfo(c: Context): void {
   const { args, client, reply } = c;
   const isName = args.is(2, "lib-name");
   if (!isName && !args.is(2, "lib-ver")) {
-    reply.error(`ERR Unrecognized option '${args.text(2)}'`);
+    reply.error(`ERR Unrecognized option '${errors.shownArgument(args.text(2))}'`);
     return;
   }
   const value = args.text(3);
@@ -176,7 +186,7 @@ const CLIENT_TYPES = ["normal", "master", "replica", "slave", "pubsub"];
 function readType(c: Context, index: number): string | null {
   const type = c.args.text(index).toLowerCase();
   if (CLIENT_TYPES.includes(type)) return type;
-  c.reply.error(`ERR Unknown client type '${c.args.text(index)}'`);
+  c.reply.error(`ERR Unknown client type '${errors.shownArgument(c.args.text(index))}'`);
   return null;
 }
 
@@ -240,7 +250,7 @@ function clientKill(c: Context): void {
       filters.push(() => type === "normal");
     } else if (args.is(i, "user")) {
       if (value !== "default") {
-        reply.error(`ERR No such user '${value}'`);
+        reply.error(`ERR No such user '${errors.shownArgument(value)}'`);
         return;
       }
     } else if (args.is(i, "skipme") && /^(yes|no)$/i.test(value)) {
@@ -297,7 +307,7 @@ function clientPause(c: Context): void {
   const { args } = c;
   const writesOnly = args.count === 4 && args.is(3, "write");
   if (args.count > 4) {
-    c.syntaxError();
+    c.reply.error(errors.wrongSubcommand(args.text(1), "client"));
     return;
   }
   if (args.count === 4 && !writesOnly && !args.is(3, "all")) {

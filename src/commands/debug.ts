@@ -224,9 +224,7 @@ function debug(c: Context): void {
   }
   const command = Object.hasOwn(DEBUG_COMMANDS, name) ? DEBUG_COMMANDS[name] : undefined;
   if (command === undefined || args.count < command.min || args.count > command.max) {
-    reply.error(
-      `ERR unknown subcommand or wrong number of arguments for '${args.text(1)}'. Try DEBUG HELP.`,
-    );
+    reply.error(errors.wrongSubcommand(args.text(1), "debug"));
     return;
   }
   command.run(c);

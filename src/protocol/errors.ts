@@ -77,6 +77,11 @@ export function unknownSubcommand(name: string, container: string): string {
   return `ERR unknown subcommand '${shownArgument(name, 128)}'. Try ${container.toUpperCase()} HELP.`;
 }
 
+/** For containers that check the arguments of their subcommands themselves. */
+export function wrongSubcommand(name: string, container: string): string {
+  return `ERR unknown subcommand or wrong number of arguments for '${shownArgument(name, 128)}'. Try ${container.toUpperCase()} HELP.`;
+}
+
 export function unsupportedOption(option: string): string {
   return `ERR Unsupported option ${shownArgument(option)}`;
 }

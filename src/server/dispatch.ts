@@ -132,9 +132,8 @@ export class Dispatch {
     const reply = this.#reply;
     let command = this.#commands.find(request, 0);
     if (command === null) {
-      reply.error(
-        errors.unknownCommand(request.text(0).slice(0, ARGS_SHOWN_BYTES), argsShown(request)),
-      );
+      const name = errors.shownArgument(request.text(0), ARGS_SHOWN_BYTES);
+      reply.error(errors.unknownCommand(name, argsShown(request)));
       return null;
     }
     client.lastCommand = command.fullName;
@@ -252,7 +251,7 @@ export class Dispatch {
 function argsShown(request: Request): string {
   let shown = "";
   for (let i = 1; i < request.count && shown.length < ARGS_SHOWN_BYTES; i++) {
-    shown += `'${request.text(i).slice(0, ARGS_SHOWN_BYTES - shown.length)}' `;
+    shown += `'${errors.shownArgument(request.text(i), ARGS_SHOWN_BYTES - shown.length)}' `;
   }
   return shown;
 }
