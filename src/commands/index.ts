@@ -5,6 +5,7 @@ import { DEBUG_COMMAND_SPECS } from "./debug.ts";
 import { EXPIRY_COMMANDS } from "./expiry.ts";
 import { INTROSPECTION_COMMANDS } from "./introspection.ts";
 import { KEY_COMMANDS } from "./keys.ts";
+import { LATENCY_COMMANDS } from "./latency.ts";
 import { LIST_COMMANDS } from "./lists.ts";
 import { SERVER_COMMANDS } from "./server.ts";
 import { STRING_COMMANDS } from "./strings.ts";
@@ -16,6 +17,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...EXPIRY_COMMANDS,
   ...CONNECTION_COMMANDS,
   ...SERVER_COMMANDS,
+  ...LATENCY_COMMANDS,
   ...INTROSPECTION_COMMANDS,
   ...DEBUG_COMMAND_SPECS,
 ];

@@ -1,6 +1,6 @@
 /** Commands about the server. */
 import * as errors from "../protocol/errors.ts";
-import { bucketUsec, type Command, type CommandSpec } from "./command.ts";
+import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
 import { keyAt } from "./key-specs.ts";
@@ -127,79 +127,6 @@ function slowlogReset(c: Context): void {
   c.reply.ok();
 }
 
-// ── LATENCY ──────────────────────────────────────────────────────────────────────────────────
-
-function latencyLatest(c: Context): void {
-  const { events } = c.server.latency;
-  c.reply.array(events.size);
-  for (const [name, samples] of events) {
-    const last = samples.at(-1)!;
-    c.reply.array(4);
-    c.reply.text(name);
-    c.reply.integer(last.unixSeconds);
-    c.reply.integer(last.ms);
-    c.reply.integer(Math.max(...samples.map((sample) => sample.ms)));
-  }
-}
-
-function latencyHistory(c: Context): void {
-  const samples = c.server.latency.events.get(c.args.text(2)) ?? [];
-  c.reply.array(samples.length);
-  for (const sample of samples) {
-    c.reply.array(2);
-    c.reply.integer(sample.unixSeconds);
-    c.reply.integer(sample.ms);
-  }
-}
-
-function latencyReset(c: Context): void {
-  const names: string[] = [];
-  for (let i = 2; i < c.args.count; i++) names.push(c.args.text(i));
-  c.reply.integer(c.server.latency.reset(names));
-}
-
-/** The counts in Redis's steps: by powers of two of µs, cumulative. */
-function cumulative(histogram: Float64Array): readonly (readonly [number, number])[] {
-  const steps: [number, number][] = [];
-  let limit = 1;
-  let total = 0;
-  histogram.forEach((count, bucket) => {
-    if (count === 0) return;
-    while (bucketUsec(bucket) > limit) limit *= 2;
-    total += count;
-    if (steps.at(-1)?.[0] === limit) steps[steps.length - 1]![1] = total;
-    else steps.push([limit, total]);
-  });
-  return steps;
-}
-
-function latencyHistogram(c: Context): void {
-  const { args, reply, server } = c;
-  let commands: Command[] = [];
-  if (args.count === 2) commands = [...server.commands.commands.values()];
-  for (let i = 2; i < args.count; i++) {
-    const command = server.commands.byName(args.text(i));
-    if (command !== undefined) commands.push(command);
-  }
-  const called = commands
-    .flatMap((command) => [command, ...(command.subcommands?.values() ?? [])])
-    .filter((command) => command.histogram !== null);
-  reply.map(called.length);
-  for (const command of called) {
-    reply.text(command.fullName);
-    reply.map(2);
-    reply.text("calls");
-    reply.integer(command.calls);
-    reply.text("histogram_usec");
-    const steps = cumulative(command.histogram!);
-    reply.map(steps.length);
-    for (const [usec, count] of steps) {
-      reply.integer(usec);
-      reply.integer(count);
-    }
-  }
-}
-
 function subcommand(
   name: string,
   since: string,
@@ -223,7 +150,6 @@ function subcommand(
 }
 
 const ANY_TIME = "admin noscript loading stale";
-const LATENCY_TIPS = "nondeterministic_output request_policy:all_nodes response_policy:special";
 
 export const SERVER_COMMANDS: readonly CommandSpec[] = [
   {
@@ -360,58 +286,6 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
         { tips: "request_policy:all_nodes response_policy:all_succeeded" },
       ),
       helpCommand("server", "6.2.0"),
-    ],
-  },
-  {
-    name: "latency",
-    group: "server",
-    since: "2.8.13",
-    complexity: "Depends on subcommand.",
-    summary: "A container for commands about latency.",
-    arity: -2,
-    flags: "",
-    subcommands: [
-      subcommand(
-        "latest",
-        "2.8.13",
-        2,
-        ANY_TIME,
-        "Returns the latest spike of each event.",
-        latencyLatest,
-        {
-          tips: LATENCY_TIPS,
-        },
-      ),
-      subcommand(
-        "history",
-        "2.8.13",
-        3,
-        ANY_TIME,
-        "Returns the spikes of an event.",
-        latencyHistory,
-        {
-          syntax: "event",
-          tips: LATENCY_TIPS,
-        },
-      ),
-      subcommand("reset", "2.8.13", -2, ANY_TIME, "Forgets the spikes of events.", latencyReset, {
-        syntax: "[event ...]",
-        tips: "request_policy:all_nodes response_policy:all_succeeded",
-      }),
-      subcommand(
-        "histogram",
-        "7.0.0",
-        -2,
-        ANY_TIME,
-        "Returns the distribution of commands' latencies.",
-        latencyHistogram,
-        {
-          complexity: "O(N), N being the number of commands",
-          syntax: "[command ...]",
-          tips: LATENCY_TIPS,
-        },
-      ),
-      helpCommand("server", "2.8.13"),
     ],
   },
 ];

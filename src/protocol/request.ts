@@ -12,6 +12,12 @@ export class Request {
   start = new Int32Array(64);
   length = new Int32Array(64);
 
+  /** Bytes from the first argument to the end of the last; they lie in one buffer, in order. */
+  get spanBytes(): number {
+    const last = this.count - 1;
+    return this.start[last]! + this.length[last]! - this.start[0]!;
+  }
+
   push(start: number, length: number): void {
     if (this.count === this.start.length) this.grow();
     this.start[this.count] = start;

@@ -26,6 +26,8 @@ import type { Slowlog } from "./slowlog.ts";
 
 /** Room that is always left in the heap, so that a command never runs out of it half-way. */
 const HEAP_RESERVE_BYTES = 64 * 1048576;
+/** A request longer than this is timed by itself. */
+const QUICK_BYTES_MAX = 8192;
 const ARGS_SHOWN_BYTES = 128;
 const ERROR_KINDS_MAX = 128;
 
@@ -183,7 +185,10 @@ export class Dispatch {
     context.db = client.database;
     context.dirty = 0;
     this.#keyspace.touching = !client.noTouch;
-    const isQuick = request.count <= command.quickArguments && this.#slowlog.thresholdUsec > 0;
+    const isQuick =
+      request.count <= command.quickArguments &&
+      request.spanBytes <= QUICK_BYTES_MAX &&
+      this.#slowlog.thresholdUsec > 0;
     if (!isQuick && this.#untimedCalls > 0) this.#timeQuickCalls();
     try {
       command.handler!(context);
