@@ -4,6 +4,7 @@ import { REDIS_VERSION } from "../version.ts";
 import type { CommandSpec } from "./command.ts";
 import type { Client, Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
+import { subcommands } from "./subcommand.ts";
 
 function ping(c: Context): void {
   const { args, reply } = c;
@@ -331,26 +332,7 @@ function clientUnpause(c: Context): void {
 
 const ANY_TIME = "noscript loading stale";
 
-function clientCommand(
-  name: string,
-  since: string,
-  arity: number,
-  summary: string,
-  handler: (c: Context) => void,
-  more: Partial<CommandSpec> = {},
-): CommandSpec {
-  return {
-    name,
-    group: "connection",
-    since,
-    complexity: "O(1)",
-    summary,
-    arity,
-    flags: ANY_TIME,
-    handler,
-    ...more,
-  };
-}
+const clientCommand = subcommands({ group: "connection", flags: ANY_TIME });
 
 const ADMIN: Partial<CommandSpec> = { flags: `admin ${ANY_TIME}` };
 const PER_CLIENT = "O(N), N being the number of clients";

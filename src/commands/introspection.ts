@@ -4,6 +4,7 @@ import * as errors from "../protocol/errors.ts";
 import type { Command, CommandSpec, KeySpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
+import { subcommands } from "./subcommand.ts";
 import { type Argument, parseSyntax } from "./syntax.ts";
 
 // ── COMMAND INFO ─────────────────────────────────────────────────────────────────────────────
@@ -297,27 +298,12 @@ function getkeysandflags(c: Context): void {
   }
 }
 
-function subcommand(
-  name: string,
-  since: string,
-  arity: number,
-  summary: string,
-  handler: (c: Context) => void,
-  more: Partial<CommandSpec> = {},
-): CommandSpec {
-  return {
-    name,
-    group: "server",
-    since,
-    complexity: "O(N), N being the number of commands looked at",
-    summary,
-    arity,
-    flags: "loading stale",
-    categories: "connection",
-    handler,
-    ...more,
-  };
-}
+const subcommand = subcommands({
+  group: "server",
+  flags: "loading stale",
+  categories: "connection",
+  complexity: "O(N), N being the number of commands looked at",
+});
 
 const UNORDERED = "nondeterministic_output_order";
 

@@ -18,6 +18,7 @@ import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
 import { allKeys, keyAt, oneKey } from "./key-specs.ts";
+import { subcommands } from "./subcommand.ts";
 
 function del(c: Context): void {
   let removed = 0;
@@ -346,26 +347,13 @@ function flushall(c: Context): void {
 
 const PER_KEY = "O(N), N being the number of keys";
 
-function objectSubcommand(
-  name: string,
-  since: string,
-  summary: string,
-  handler: (c: Context) => void,
-): CommandSpec {
-  return {
-    name,
-    group: "generic",
-    since,
-    complexity: "O(1)",
-    summary,
-    arity: 3,
-    flags: "readonly",
-    keys: [keyAt(2, "RO")],
-    syntax: "key",
-    tips: "nondeterministic_output",
-    handler,
-  };
-}
+const objectSubcommand = subcommands({
+  group: "generic",
+  flags: "readonly",
+  keys: [keyAt(2, "RO")],
+  syntax: "key",
+  tips: "nondeterministic_output",
+});
 
 export const KEY_COMMANDS: readonly CommandSpec[] = [
   {
@@ -532,24 +520,28 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
       objectSubcommand(
         "encoding",
         "2.2.3",
+        3,
         "Returns how the value at a key is encoded.",
         objectEncoding,
       ),
       objectSubcommand(
         "refcount",
         "2.2.3",
+        3,
         "Returns how many references Redis would hold to the value at a key.",
         objectRefcount,
       ),
       objectSubcommand(
         "idletime",
         "2.2.3",
+        3,
         "Returns the seconds since the key was last used.",
         objectIdletime,
       ),
       objectSubcommand(
         "freq",
         "4.0.0",
+        3,
         "Returns how often the key is used, under an LFU policy.",
         objectFreq,
       ),

@@ -2,6 +2,7 @@
 import { bucketUsec, type Command, type CommandSpec } from "./command.ts";
 import type { Context, LatencySample } from "./context.ts";
 import { helpCommand } from "./help.ts";
+import { subcommands } from "./subcommand.ts";
 
 /** The worst of the samples in ms. */
 function worstMs(samples: readonly LatencySample[]): number {
@@ -144,26 +145,11 @@ function histogram(c: Context): void {
 
 const TIPS = "nondeterministic_output request_policy:all_nodes response_policy:special";
 
-function subcommand(
-  name: string,
-  arity: number,
-  summary: string,
-  handler: (c: Context) => void,
-  more: Partial<CommandSpec> = {},
-): CommandSpec {
-  return {
-    name,
-    group: "server",
-    since: "2.8.13",
-    complexity: "O(1)",
-    summary,
-    arity,
-    flags: "admin noscript loading stale",
-    tips: TIPS,
-    handler,
-    ...more,
-  };
-}
+const subcommand = subcommands({
+  group: "server",
+  flags: "admin noscript loading stale",
+  tips: TIPS,
+});
 
 export const LATENCY_COMMANDS: readonly CommandSpec[] = [
   {
@@ -175,21 +161,29 @@ export const LATENCY_COMMANDS: readonly CommandSpec[] = [
     arity: -2,
     flags: "",
     subcommands: [
-      subcommand("doctor", 2, "Says in words what the monitor saw.", (c) =>
+      subcommand("doctor", "2.8.13", 2, "Says in words what the monitor saw.", (c) =>
         c.reply.verbatim("txt", report(c)),
       ),
-      subcommand("graph", 3, "Draws the spikes of an event.", graph, { syntax: "event" }),
-      subcommand("latest", 2, "Returns the latest spike of each event.", latest),
-      subcommand("history", 3, "Returns the spikes of an event.", history, { syntax: "event" }),
-      subcommand("reset", -2, "Forgets the spikes of events.", reset, {
+      subcommand("graph", "2.8.13", 3, "Draws the spikes of an event.", graph, { syntax: "event" }),
+      subcommand("latest", "2.8.13", 2, "Returns the latest spike of each event.", latest),
+      subcommand("history", "2.8.13", 3, "Returns the spikes of an event.", history, {
+        syntax: "event",
+      }),
+      subcommand("reset", "2.8.13", -2, "Forgets the spikes of events.", reset, {
         syntax: "[event ...]",
         tips: "request_policy:all_nodes response_policy:all_succeeded",
       }),
-      subcommand("histogram", -2, "Returns the distribution of commands' latencies.", histogram, {
-        since: "7.0.0",
-        complexity: "O(N), N being the number of commands",
-        syntax: "[command ...]",
-      }),
+      subcommand(
+        "histogram",
+        "7.0.0",
+        -2,
+        "Returns the distribution of commands' latencies.",
+        histogram,
+        {
+          complexity: "O(N), N being the number of commands",
+          syntax: "[command ...]",
+        },
+      ),
       helpCommand("server", "2.8.13"),
     ],
   },

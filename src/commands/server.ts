@@ -4,6 +4,7 @@ import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
 import { keyAt } from "./key-specs.ts";
+import { subcommands } from "./subcommand.ts";
 
 function info(c: Context): void {
   const sections: string[] = [];
@@ -127,29 +128,9 @@ function slowlogReset(c: Context): void {
   c.reply.ok();
 }
 
-function subcommand(
-  name: string,
-  since: string,
-  arity: number,
-  flags: string,
-  summary: string,
-  handler: (c: Context) => void,
-  more: Partial<CommandSpec> = {},
-): CommandSpec {
-  return {
-    name,
-    group: "server",
-    since,
-    complexity: "O(1)",
-    summary,
-    arity,
-    flags,
-    handler,
-    ...more,
-  };
-}
-
-const ANY_TIME = "admin noscript loading stale";
+const configCommand = subcommands({ group: "server", flags: "admin noscript loading stale" });
+const memoryCommand = subcommands({ group: "server", flags: "readonly" });
+const slowlogCommand = subcommands({ group: "server", flags: "admin loading stale" });
 
 export const SERVER_COMMANDS: readonly CommandSpec[] = [
   {
@@ -196,31 +177,31 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     arity: -2,
     flags: "",
     subcommands: [
-      subcommand("get", "2.0.0", -3, ANY_TIME, "Returns the values of directives.", configGet, {
+      configCommand("get", "2.0.0", -3, "Returns the values of directives.", configGet, {
         complexity: "O(N), N being the number of directives",
         syntax: "{parameter: parameter} ...",
       }),
-      subcommand("set", "2.0.0", -4, ANY_TIME, "Sets directives, all or none.", configSet, {
+      configCommand("set", "2.0.0", -4, "Sets directives, all or none.", configSet, {
         complexity: "O(N), N being the number of directives",
         syntax: "{data: parameter value} ...",
         tips: "request_policy:all_nodes response_policy:all_succeeded",
       }),
-      subcommand(
+      configCommand(
         "resetstat",
         "2.0.0",
         2,
-        ANY_TIME,
+
         "Sets the statistics to zero.",
         configResetstat,
         {
           tips: "request_policy:all_nodes response_policy:all_succeeded",
         },
       ),
-      subcommand(
+      configCommand(
         "rewrite",
         "2.8.0",
         2,
-        ANY_TIME,
+
         "Writes the configuration file anew, with the present values.",
         (c) => replyOkOr(c, c.server.config.rewrite()),
         { tips: "request_policy:all_nodes response_policy:all_succeeded" },
@@ -237,7 +218,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     arity: -2,
     flags: "",
     subcommands: [
-      subcommand("usage", "4.0.0", -3, "readonly", "Returns the bytes a key takes.", memoryUsage, {
+      memoryCommand("usage", "4.0.0", -3, "Returns the bytes a key takes.", memoryUsage, {
         complexity: "O(N), N being the number of blocks of the value",
         keys: [keyAt(2, "RO")],
         syntax: "key [SAMPLES count]",
@@ -254,11 +235,10 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     arity: -2,
     flags: "",
     subcommands: [
-      subcommand(
+      slowlogCommand(
         "get",
         "2.2.12",
         -2,
-        "admin loading stale",
         "Returns the latest entries of the slow log.",
         slowlogGet,
         {
@@ -267,24 +247,17 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
           tips: "request_policy:all_nodes nondeterministic_output",
         },
       ),
-      subcommand(
+      slowlogCommand(
         "len",
         "2.2.12",
         2,
-        "admin loading stale",
         "Returns the number of entries of the slow log.",
         (c) => c.reply.integer(c.server.slowlog.entries.length),
         { tips: "request_policy:all_nodes response_policy:agg_sum nondeterministic_output" },
       ),
-      subcommand(
-        "reset",
-        "2.2.12",
-        2,
-        "admin loading stale",
-        "Empties the slow log.",
-        slowlogReset,
-        { tips: "request_policy:all_nodes response_policy:all_succeeded" },
-      ),
+      slowlogCommand("reset", "2.2.12", 2, "Empties the slow log.", slowlogReset, {
+        tips: "request_policy:all_nodes response_policy:all_succeeded",
+      }),
       helpCommand("server", "6.2.0"),
     ],
   },

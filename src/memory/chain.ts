@@ -227,23 +227,18 @@ export class Chain {
 
   /** Reads the entry at the position and moves behind it; false once the chain has ended there. */
   readNext(element: Element): boolean {
-    const node = this.node;
-    const at = element.read(this.#bytes[node >>> SEGMENT_SHIFT]!, this.at);
-    if (at < ((node & UNIT_MASK) << 3) + this.#get(node, END)) {
-      this.at = at;
-      return true;
-    }
-    const next = this.#get(node, NEXT);
-    if (next === 0) return false;
-    this.node = next;
-    this.at = ((next & UNIT_MASK) << 3) + this.#get(next, START);
-    return true;
+    return this.#moveTo(element.read(this.#bytes[this.node >>> SEGMENT_SHIFT]!, this.at));
   }
 
   /** Moves to the next entry; false at the end. */
   stepNext(): boolean {
-    const node = this.node;
-    const at = this.at + entryBytes(this.#bytes[node >>> SEGMENT_SHIFT]!, this.at);
+    const bytes = this.#bytes[this.node >>> SEGMENT_SHIFT]!;
+    return this.#moveTo(this.at + entryBytes(bytes, this.at));
+  }
+
+  /** Moves to `at`, which is an entry of this node or its end; false at the chain's end. */
+  #moveTo(at: number): boolean {
+    const { node } = this;
     if (at < ((node & UNIT_MASK) << 3) + this.#get(node, END)) {
       this.at = at;
       return true;

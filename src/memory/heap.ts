@@ -150,6 +150,17 @@ export class Heap {
     return ref;
   }
 
+  /** Whether a block of `bytes` bytes can be had now. */
+  hasRoomFor(bytes: number): boolean {
+    try {
+      this.free(this.alloc(bytes));
+      return true;
+    } catch (error) {
+      if (error instanceof OutOfMemory) return false;
+      throw error;
+    }
+  }
+
   free(ref: number): void {
     const pages = this.#pages;
     const page = ref >>> PAGE_SHIFT;

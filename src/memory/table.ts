@@ -96,7 +96,8 @@ export class Table {
   destroy(root: number): void {
     const directory = this.#get(root, DIRECTORY);
     const buckets = this.bucketCount(root);
-    for (let i = 0; i < buckets; i++) this.clearBucket(root, i);
+    // An empty table has no overflow buckets, so there is no need to visit its buckets.
+    if (this.count(root) > 0) for (let i = 0; i < buckets; i++) this.clearBucket(root, i);
     for (let i = 0; i << PAGE_BUCKETS_SHIFT < buckets; i++) {
       this.#heap.free(this.#get(directory, i));
     }
@@ -376,6 +377,8 @@ export class Table {
   }
 
   #merge(root: number): void {
+    // The records of two buckets may need one overflow bucket more; a removal must never fail.
+    if (!this.#heap.hasRoomFor(BUCKET_BYTES)) return;
     let level = this.#get(root, LEVEL);
     let split = this.#get(root, SPLIT);
     if (split === 0) {
@@ -417,7 +420,9 @@ export class Table {
   #dropBucket(root: number, index: number): void {
     if (index >>> PAGE_BUCKETS_SHIFT === 0) {
       const buckets = this.#get(root, FIRST_PAGE_BUCKETS);
-      if (index * 4 <= buckets) this.#resizeFirstPage(root, index, buckets / 2);
+      if (index * 4 <= buckets && this.#heap.hasRoomFor((buckets / 2) * BUCKET_BYTES)) {
+        this.#resizeFirstPage(root, index, buckets / 2);
+      }
     } else if ((index & (PAGE_BUCKETS - 1)) === 0) {
       this.#heap.free(this.#get(this.#get(root, DIRECTORY), index >>> PAGE_BUCKETS_SHIFT));
     }

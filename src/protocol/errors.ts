@@ -5,7 +5,6 @@ export const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong k
 export const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
 export const NOT_A_FLOAT = "ERR value is not a valid float";
 export const NOT_POSITIVE = "ERR value is out of range, must be positive";
-export const OUT_OF_RANGE = "ERR value is out of range";
 export const OVERFLOW = "ERR increment or decrement would overflow";
 export const DECREMENT_OVERFLOW = "ERR decrement would overflow";
 export const NAN_OR_INFINITY = "ERR increment would produce NaN or Infinity";
