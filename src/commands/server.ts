@@ -99,7 +99,7 @@ const SLOWLOG_SHOWN = 10;
 function slowlogGet(c: Context): void {
   const { args, reply } = c;
   if (args.count > 3) {
-    reply.error(errors.wrongArity("slowlog|get"));
+    reply.error(errors.wrongSubcommand(args.text(1), "slowlog"));
     return;
   }
   let count = SLOWLOG_SHOWN;

@@ -205,6 +205,7 @@ function commandFields(server: Server): Fields {
 }
 
 function latencyFields(server: Server): Fields {
+  if (!server.dispatch.tracking) return [];
   const percentiles = server.config.words("latency-tracking-info-percentiles");
   return server
     .calledCommands()
