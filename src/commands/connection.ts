@@ -44,6 +44,7 @@ function auth(c: Context): void {
     reply.error(errors.NO_PASSWORD_SET);
     return;
   }
+  for (let i = 1; i < args.count; i++) c.secrets.push(i);
   const user = args.count === 3 ? args.text(1) : "default";
   if (!isRight(c, user, args.text(args.count - 1))) {
     reply.error(errors.WRONG_PASS);
@@ -83,6 +84,7 @@ function hello(c: Context): void {
     const left = args.count - 1 - i;
     if (args.is(i, "auth") && left >= 2) {
       userIndex = i + 1;
+      c.secrets.push(i + 1, i + 2);
       i += 2;
     } else if (args.is(i, "setname") && left >= 1) {
       name = readName(c, ++i);

@@ -58,11 +58,14 @@ function replyOkOr(c: Context, error: string): void {
 function configSet(c: Context): void {
   const { args } = c;
   if (args.count % 2 === 1) {
-    c.reply.error(errors.wrongArity("config|set"));
+    c.syntaxError();
     return;
   }
   const pairs: [string, string][] = [];
-  for (let i = 2; i < args.count; i += 2) pairs.push([args.text(i), args.text(i + 1)]);
+  for (let i = 2; i < args.count; i += 2) {
+    pairs.push([args.text(i), args.text(i + 1)]);
+    if (c.server.config.isSecret(args.text(i))) c.secrets.push(i + 1);
+  }
   replyOkOr(c, c.server.config.set(pairs));
 }
 

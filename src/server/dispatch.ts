@@ -184,6 +184,7 @@ export class Dispatch {
     context.client = client;
     context.db = client.database;
     context.dirty = 0;
+    if (request.secrets.length > 0) request.secrets.length = 0;
     this.#keyspace.touching = !client.noTouch;
     const isQuick =
       request.count <= command.quickArguments &&
@@ -213,8 +214,10 @@ export class Dispatch {
     this.#timedUs = now;
     command.record(1, usec, this.tracking);
     if (usec >= this.#slowlog.thresholdUsec && (command.bits & SKIP_SLOWLOG) === 0) {
-      this.#slowlog.add(request, usec, client, this.#clock.nowMs);
+      this.#slowlog.add(request, usec, client, this.#clock.nowMs, context.secrets);
     }
+    // Commands with secrets are never quick, so that here is the place.
+    context.secrets.length = 0;
     if (this.#latency.thresholdMs > 0 && usec >= this.#latency.thresholdMs * 1000) {
       this.#latency.add(command.bits & FAST ? "fast-command" : "command", usec, this.#clock.nowMs);
     }

@@ -18,11 +18,18 @@ export class Slowlog {
     this.entries.length = Math.min(this.entries.length, lengthMax);
   }
 
-  add(request: Request, usec: number, client: Client, nowMs: number): void {
+  /** `secrets`: indexes of arguments that are not shown. */
+  add(
+    request: Request,
+    usec: number,
+    client: Client,
+    nowMs: number,
+    secrets: readonly number[],
+  ): void {
     const args: string[] = [];
     const shown = request.count > ARGS_MAX ? ARGS_MAX - 1 : request.count;
     for (let i = 0; i < shown; i++) {
-      const text = request.text(i);
+      const text = secrets.includes(i) ? "(redacted)" : request.text(i);
       const more = text.length - ARG_BYTES_MAX;
       args.push(more > 0 ? `${text.slice(0, ARG_BYTES_MAX)}... (${more} more bytes)` : text);
     }
