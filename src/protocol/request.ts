@@ -18,9 +18,6 @@ export class Request {
     return this.start[last]! + this.length[last]! - this.start[0]!;
   }
 
-  /** Indexes of arguments that no log may show. */
-  readonly secrets: number[] = [];
-
   push(start: number, length: number): void {
     if (this.count === this.start.length) this.grow();
     this.start[this.count] = start;

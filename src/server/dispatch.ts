@@ -184,7 +184,6 @@ export class Dispatch {
     context.client = client;
     context.db = client.database;
     context.dirty = 0;
-    if (request.secrets.length > 0) request.secrets.length = 0;
     this.#keyspace.touching = !client.noTouch;
     const isQuick =
       request.count <= command.quickArguments &&

@@ -58,6 +58,24 @@ describe("SLOWLOG", () => {
     return [stable(log!), ...others.map(stable)];
   });
 
+  sameAsRedis("shows no password", [], async (server) => {
+    const client = await server.connect();
+    await callLines(
+      client,
+      "CONFIG SET slowlog-log-slower-than 0",
+      "CONFIG SET hz 11 RequirePass s3cret",
+      "AUTH s3cret",
+      "AUTH default s3cret",
+      "AUTH wrong",
+      "HELLO 3 AUTH default s3cret",
+      "HELLO 2 SETNAME me AUTH default s3cret",
+      "ECHO shown",
+      "CONFIG SET slowlog-log-slower-than -1",
+    );
+    const log = await client.call("SLOWLOG", "GET", "-1");
+    return log.replace(/:\d+\r\n|\$\d+\r\n127\.0\.0\.1:\d+/g, "");
+  });
+
   sameAsRedis("keeps the latest slowlog-max-len entries", [], async (server) => {
     const client = await server.connect();
     await callLines(client, "CONFIG SET slowlog-max-len 3", "CONFIG SET slowlog-log-slower-than 0");
