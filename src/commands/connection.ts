@@ -36,6 +36,7 @@ function sameSecret(a: string, b: string): boolean {
 
 function auth(c: Context): void {
   const { args, client, reply, server } = c;
+  for (let i = 1; i < args.count; i++) c.secrets.push(i);
   if (args.count > 3) {
     c.syntaxError();
     return;
@@ -44,7 +45,6 @@ function auth(c: Context): void {
     reply.error(errors.NO_PASSWORD_SET);
     return;
   }
-  for (let i = 1; i < args.count; i++) c.secrets.push(i);
   const user = args.count === 3 ? args.text(1) : "default";
   if (!isRight(c, user, args.text(args.count - 1))) {
     reply.error(errors.WRONG_PASS);

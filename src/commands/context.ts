@@ -81,6 +81,8 @@ export interface ConfigService {
   get(patterns: readonly string[]): Map<string, string>;
   /** Sets all or none; returns an error text or "". */
   set(pairs: readonly (readonly [string, string])[]): string;
+  /** Whether the directive's value is one that no log may show. */
+  isSecret(name: string): boolean;
   /** Writes the file anew; returns an error text or "". */
   rewrite(): string;
   number(name: string): number;
@@ -95,6 +97,8 @@ export class Context {
   client!: Client;
   /** Changes made to the keyspace by this call. */
   dirty = 0;
+  /** Indexes of arguments that are secrets, which no log may show. */
+  readonly secrets: number[] = [];
 
   constructor(reply: ReplyWriter, keyspace: Keyspace, server: Services) {
     this.reply = reply;

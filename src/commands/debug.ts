@@ -92,7 +92,7 @@ function check(c: Context): void {
 /** A reply of each kind there is, with Redis's own sample values. */
 function protocol(c: Context): void {
   const { args, reply } = c;
-  switch (args.text(2).toLowerCase()) {
+  switch (errors.shownArgument(args.text(2)).toLowerCase()) {
     case "string":
       reply.text("Hello World");
       return;
@@ -128,6 +128,18 @@ function protocol(c: Context): void {
       reply.push(2);
       reply.text("server-cpu-usage");
       reply.integer(42);
+      // A push is no reply.
+      reply.text("Some real reply following the push reply");
+      return;
+    case "attrib":
+      if (reply.protocol === 3) {
+        reply.attribute(1);
+        reply.text("key-popularity");
+        reply.array(2);
+        reply.text("key:123");
+        reply.integer(90);
+      }
+      reply.text("Some real reply following the attribute");
       return;
     case "bignum":
       reply.bigNumber("1234567999999999999999999999999999999");
@@ -143,7 +155,7 @@ function protocol(c: Context): void {
       return;
     default:
       reply.error(
-        "ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|push|verbatim|true|false",
+        "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
       );
   }
 }

@@ -22,14 +22,16 @@ function time(c: Context): void {
 function shutdown(c: Context): void {
   const { args, reply } = c;
   let abort = false;
+  let others = false;
   let save = 0;
   for (let i = 1; i < args.count; i++) {
     if (args.is(i, "nosave")) save |= 1;
     else if (args.is(i, "save")) save |= 2;
     else if (args.is(i, "abort")) abort = true;
     else if (!args.is(i, "now") && !args.is(i, "force")) save = 3;
+    others ||= !args.is(i, "abort");
   }
-  if (save === 3 || (abort && args.count > 2)) {
+  if (save === 3 || (abort && others)) {
     c.syntaxError();
     return;
   }

@@ -196,6 +196,11 @@ export class ReplyWriter {
     this.#count(this.protocol === 3 ? 126 : 42, count);
   }
 
+  /** `count` pairs follow, and then the reply that they describe. RESP3 only. */
+  attribute(count: number): void {
+    this.#count(124, count);
+  }
+
   push(count: number): void {
     this.#count(this.protocol === 3 ? 62 : 42, count);
   }

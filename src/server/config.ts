@@ -1,10 +1,12 @@
 /** The configuration at run time: read from file and arguments, changed by CONFIG SET. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { latin1 } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
+import { parseBigInteger } from "../base/number-text.ts";
 import type { ConfigService } from "../commands/context.ts";
 import { quote, splitArguments } from "../protocol/arguments.ts";
-import { NO_CONFIG_FILE } from "../protocol/errors.ts";
+import { NO_CONFIG_FILE, shownArgument } from "../protocol/errors.ts";
 import { DIRECTIVES, type Directive, parseMemory } from "./directives.ts";
 
 /** A mistake of the user's in the configuration; its message names the directive. */
@@ -121,27 +123,41 @@ export class Config implements ConfigService {
 
   get(patterns: readonly string[]): Map<string, string> {
     const found = new Map<string, string>();
-    for (const [name, { alias }] of DIRECTIVES) {
-      for (const pattern of patterns) {
-        if (globMatch(pattern, name, true)) found.set(name, this.text(name));
-        if (alias !== undefined && globMatch(pattern, alias, true))
-          found.set(alias, this.text(name));
+    const seen = new Set<string>();
+    const add = (shown: string, name: string) => {
+      if (seen.has(shown.toLowerCase())) return;
+      seen.add(shown.toLowerCase());
+      found.set(shown, this.text(name));
+    };
+    for (const pattern of patterns) {
+      // A name is shown as it was asked for.
+      if (DIRECTIVES.has(canonical(pattern))) add(pattern, canonical(pattern));
+      for (const [name, { alias }] of DIRECTIVES) {
+        if (globMatch(pattern, name, true)) add(name, name);
+        if (alias !== undefined && globMatch(pattern, alias, true)) add(alias, name);
       }
     }
     return found;
   }
 
+  isSecret(name: string): boolean {
+    return DIRECTIVES.get(canonical(name))?.secret === true;
+  }
+
   set(pairs: readonly (readonly [string, string])[]): string {
     const staged = new Map<string, string>();
+    const seen = new Set<string>();
     for (const [given, value] of pairs) {
       const name = canonical(given);
       const entry = DIRECTIVES.get(name);
       if (entry === undefined) {
-        return `ERR Unknown option or number of arguments for CONFIG SET - '${given}'`;
+        return `ERR Unknown option or number of arguments for CONFIG SET - '${shownArgument(given)}'`;
       }
       const failed = `ERR CONFIG SET failed (possibly related to argument '${given}') - `;
       if (entry.fixed) return `${failed}can't set immutable config`;
-      if (staged.has(name)) return `${failed}duplicate parameter`;
+      // An alias may stand beside the name.
+      if (seen.has(given.toLowerCase())) return `${failed}duplicate parameter`;
+      seen.add(given.toLowerCase());
       const [stored, wrong] = read(entry.directive, value);
       if (wrong !== "") return `${failed}${wrong}`;
       staged.set(name, this.#merged(name, stored));
@@ -207,8 +223,8 @@ export function outputLimits(value: string): Map<string, readonly [number, numbe
   for (let i = 0; i + 3 < words.length; i += 4) {
     const kind = words[i]!.toLowerCase().replace("replica", "slave");
     limits.set(kind, [
-      parseMemory(words[i + 1]!),
-      parseMemory(words[i + 2]!),
+      Number(parseMemory(words[i + 1]!)),
+      Number(parseMemory(words[i + 2]!)),
       Number(words[i + 3]),
     ]);
   }
@@ -227,12 +243,9 @@ function read(directive: Directive, value: string): readonly [string, string] {
     case "integer":
     case "memory": {
       const isMemory = directive.kind === "memory";
-      const number = isMemory
-        ? parseMemory(value)
-        : /^-?[0-9]+$/.test(value)
-          ? Number(value)
-          : Number.NaN;
-      if (Number.isNaN(number)) {
+      const bytes = latin1(value);
+      const number = isMemory ? parseMemory(value) : parseBigInteger(bytes, 0, bytes.length);
+      if (number === null) {
         return [
           "",
           isMemory
@@ -240,9 +253,13 @@ function read(directive: Directive, value: string): readonly [string, string] {
             : "argument couldn't be parsed into an integer",
         ];
       }
-      return number >= directive.min && number <= directive.max
-        ? [String(number), ""]
-        : ["", `argument must be between ${directive.min} and ${directive.max} inclusive`];
+      const { min, max, least = min, most = max } = directive;
+      if (number < min || number > max) {
+        return ["", `argument must be between ${min} and ${max} inclusive`];
+      }
+      if (number < least) return [String(least), ""];
+      if (number > most) return [String(most), ""];
+      return [String(number), ""];
     }
     case "choice": {
       const lower = value.toLowerCase();
@@ -253,7 +270,8 @@ function read(directive: Directive, value: string): readonly [string, string] {
     case "text":
       return [value, ""];
     case "words": {
-      const words = splitArguments(value) ?? [];
+      // Spaces alone separate here; quotes have been dealt with, or are not meant as such.
+      const words = value === "" ? [] : value.split(" ");
       return [words.join(" "), directive.check(words)];
     }
   }

@@ -4,14 +4,19 @@
  */
 import { LOG_LEVELS } from "../base/log.ts";
 
+interface NumberDirective {
+  readonly kind: "integer" | "memory";
+  readonly default: string;
+  readonly min: bigint;
+  readonly max: bigint;
+  /** Values beyond these are taken as these. */
+  readonly least?: bigint;
+  readonly most?: bigint;
+}
+
 export type Directive =
   | { readonly kind: "boolean"; readonly default: string }
-  | {
-      readonly kind: "integer" | "memory";
-      readonly default: string;
-      readonly min: number;
-      readonly max: number;
-    }
+  | NumberDirective
   | { readonly kind: "choice"; readonly default: string; readonly choices: readonly string[] }
   | { readonly kind: "text"; readonly default: string }
   /** Several words; `check` returns what is wrong, or "". */
@@ -25,20 +30,24 @@ export interface Entry {
   readonly directive: Directive;
   /** CONFIG SET may not change it. */
   readonly fixed: boolean;
+  /** Its value is not to be shown in logs. */
+  readonly secret?: boolean;
   readonly alias?: string;
 }
 
-const INT_MAX = 2147483647;
-const INT64 = Number.MAX_SAFE_INTEGER;
+const INT_MAX = 2147483647n;
+const UINT_MAX = 4294967295n;
+const INT64_MAX = 9223372036854775807n;
+const UINT64_MAX = 18446744073709551615n;
 
 function boolean(value: string): Directive {
   return { kind: "boolean", default: value };
 }
-function integer(value: number, min: number, max: number): Directive {
-  return { kind: "integer", default: String(value), min, max };
+function integer(value: number, min: number, max: bigint): NumberDirective {
+  return { kind: "integer", default: String(value), min: BigInt(min), max };
 }
-function memory(value: string, min = 0, max = INT64): Directive {
-  return { kind: "memory", default: value, min, max };
+function memory(value: string, min = 0, max = INT64_MAX): NumberDirective {
+  return { kind: "memory", default: value, min: BigInt(min), max };
 }
 function choice(value: string, ...choices: string[]): Directive {
   return { kind: "choice", default: value, choices };
@@ -53,24 +62,37 @@ function fix(directive: Directive): Entry {
   return { directive, fixed: true };
 }
 
-/** Bytes in a text such as "64mb"; NaN where it is none. */
-export function parseMemory(value: string): number {
-  const match = /^(-?[0-9]+)(b|k|kb|m|mb|g|gb)?$/i.exec(value);
-  if (match === null) return Number.NaN;
-  const unit = (match[2] ?? "b").toLowerCase();
-  const powers: Readonly<Record<string, number>> = {
-    b: 1,
-    k: 1000,
-    kb: 1024,
-    m: 1e6,
-    mb: 1048576,
-    g: 1e9,
-    gb: 1073741824,
-  };
-  return Number(match[1]) * powers[unit]!;
+const UNITS: Readonly<Record<string, bigint>> = {
+  b: 1n,
+  k: 1000n,
+  kb: 1024n,
+  m: 1000000n,
+  mb: 1048576n,
+  g: 1000000000n,
+  gb: 1073741824n,
+};
+
+/** Bytes in a text such as "64mb"; null where it is none. No digits are 0, as in Redis. */
+export function parseMemory(value: string): bigint | null {
+  const match = /^([0-9]*)(b|k|kb|m|mb|g|gb)?$/i.exec(value);
+  if (match === null) return null;
+  const bytes = BigInt(match[1]!) * UNITS[(match[2] ?? "b").toLowerCase()]!;
+  return bytes > UINT64_MAX ? UINT64_MAX : bytes;
 }
 
 const CLIENT_CLASSES = ["normal", "slave", "replica", "pubsub"];
+
+function checkPercentiles(words: readonly string[]): string {
+  const name = "latency-tracking-info-percentiles";
+  for (const word of words) {
+    if (!/^-?[0-9.]+$/.test(word) || Number.isNaN(Number(word)))
+      return `Invalid ${name} parameters`;
+    if (Number(word) < 0 || Number(word) > 100) {
+      return `${name} parameters should sit between [0.0,100.0]`;
+    }
+  }
+  return "";
+}
 
 /** "class hard soft seconds", repeated. */
 function checkOutputLimits(words: readonly string[]): string {
@@ -79,13 +101,8 @@ function checkOutputLimits(words: readonly string[]): string {
     if (!CLIENT_CLASSES.includes(words[i]!.toLowerCase())) {
       return "Invalid client class specified in buffer limit configuration.";
     }
-    if (
-      !(
-        parseMemory(words[i + 1]!) >= 0 &&
-        parseMemory(words[i + 2]!) >= 0 &&
-        /^[0-9]+$/.test(words[i + 3]!)
-      )
-    ) {
+    const sizes = [parseMemory(words[i + 1]!), parseMemory(words[i + 2]!)];
+    if (sizes.includes(null) || !/^[0-9]+$/.test(words[i + 3]!)) {
       return "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
     }
   }
@@ -93,7 +110,7 @@ function checkOutputLimits(words: readonly string[]): string {
 }
 
 export const DIRECTIVES: ReadonlyMap<string, Entry> = new Map<string, Entry>([
-  ["port", fix(integer(6379, 0, 65535))],
+  ["port", fix(integer(6379, 0, 65535n))],
   ["bind", fix({ kind: "words", default: "* -::*", check: () => "" })],
   ["unixsocket", fix(text(""))],
   [
@@ -111,10 +128,10 @@ export const DIRECTIVES: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["tcp-keepalive", set(integer(300, 0, INT_MAX))],
   ["timeout", set(integer(0, 0, INT_MAX))],
   ["protected-mode", set(boolean("yes"))],
-  ["maxclients", set(integer(10000, 1, INT_MAX))],
-  ["requirepass", set(text(""))],
-  ["databases", fix(integer(16, 1, 1024))],
-  ["hz", set(integer(10, 1, 500))],
+  ["maxclients", set(integer(10000, 1, UINT_MAX))],
+  ["requirepass", { ...set(text("")), secret: true }],
+  ["databases", fix(integer(16, 1, 1024n))],
+  ["hz", set({ ...integer(10, 0, INT_MAX), least: 1n, most: 500n })],
   ["loglevel", set(choice("notice", ...LOG_LEVELS))],
   ["logfile", fix(text(""))],
   ["dir", fix(text(""))],
@@ -129,23 +146,20 @@ export const DIRECTIVES: ReadonlyMap<string, Entry> = new Map<string, Entry>([
       check: checkOutputLimits,
     }),
   ],
-  ["list-max-listpack-size", set(integer(-2, -5, INT_MAX), "list-max-ziplist-size")],
-  ["slowlog-log-slower-than", set(integer(10000, -1, INT64))],
-  ["slowlog-max-len", set(integer(128, 0, INT_MAX))],
-  ["latency-monitor-threshold", set(integer(0, 0, INT64))],
+  ["list-max-listpack-size", set(integer(-2, -2147483648, INT_MAX), "list-max-ziplist-size")],
+  ["slowlog-log-slower-than", set(integer(10000, -1, INT64_MAX))],
+  ["slowlog-max-len", set(integer(128, 0, INT64_MAX))],
+  ["latency-monitor-threshold", set(integer(0, 0, INT64_MAX))],
   ["latency-tracking", set(boolean("yes"))],
   [
     "latency-tracking-info-percentiles",
     set({
       kind: "words",
       default: "50 99 99.9",
-      check: (words) =>
-        words.every((word) => Number(word) >= 0 && Number(word) <= 100)
-          ? ""
-          : "latency-tracking-info-percentiles should consist of values between 0.0 and 100.0",
+      check: checkPercentiles,
     }),
   ],
-  ["maxmemory", set(memory("0"))],
+  ["maxmemory", set(memory("0", 0, UINT64_MAX))],
   ["maxmemory-policy", set(choice("noeviction", "noeviction"))],
   // Tools ask for these two; nothing is saved yet, so nothing else is accepted.
   [

@@ -51,7 +51,7 @@ export class Dispatch {
   readonly #latency: LatencyMonitor;
   readonly #clock: Clock;
   readonly #log: Log;
-  /** Commands run, and changes that they made to the keyspace. */
+  /** Commands run (refused ones do not count), and changes that they made to the keyspace. */
   calls = 0;
   dirty = 0;
   /** Error replies, in all and by code. */
@@ -116,8 +116,8 @@ export class Dispatch {
         return false;
       }
       this.#run(command, client, request, start);
+      this.calls++;
     }
-    this.calls++;
     if (reply.errors > 0) this.#countErrors();
     if (client.replyMode !== "on") this.#withhold(client, start);
     return true;
