@@ -41,11 +41,11 @@ export class Intake {
     const { pending } = client;
     if (pending !== null) {
       this.#append(pending, chunk);
-      if (pending.end > this.queryBytesMax) {
-        this.#cut(client, "its query buffer is over client-query-buffer-limit");
-        return;
-      }
       if (!client.paused) this.resume(client);
+      // Only what cannot run yet counts, so that many small requests in one chunk may pass.
+      if (client.pending !== null && client.pending.end > this.queryBytesMax) {
+        this.#cut(client, "its query buffer is over client-query-buffer-limit");
+      }
       return;
     }
     const parser = this.#parser;
