@@ -29,6 +29,8 @@ const EXPIRE_MOVES = 2000;
 const REAP_BLOCKS = 2000;
 const SLICE_MS = 0.5;
 const SEGMENTS = 32;
+/** More is not possible in TCP. */
+const KEEP_ALIVE_SECONDS_MAX = 32767;
 
 export interface ServerOptions {
   readonly config: Config;
@@ -253,7 +255,7 @@ export class Server implements Services {
     this.clients.set(client.id, client);
     if (isUnix) return;
     socket.setNoDelay(true);
-    const keepAliveSeconds = this.config.number("tcp-keepalive");
+    const keepAliveSeconds = Math.min(this.config.number("tcp-keepalive"), KEEP_ALIVE_SECONDS_MAX);
     if (keepAliveSeconds > 0) socket.setKeepAlive(true, keepAliveSeconds * 1000);
   }
 

@@ -460,6 +460,15 @@ oracleTest("config: values of every directive", [
   ]),
 ]);
 
+oracleTest(
+  "config: extreme values do no harm to new connections",
+  ["tcp-keepalive", "timeout"].flatMap((name) => [
+    `CONFIG SET ${name} 2147483647`,
+    { call: "PING", on: name },
+    `CONFIG SET ${name} 0`,
+  ]),
+);
+
 /** Fields of INFO that only StormDB has. */
 const OWN_FIELDS = ["stormdb_version", "bun_version", "used_memory_js_heap"];
 /** Fields that Redis has had since 7.2. */
