@@ -144,6 +144,13 @@ export class Chain {
     this.#root = 0;
   }
 
+  /** Frees the open chain whole. */
+  discard(): void {
+    while (this.head !== 0) this.#dropNode(this.head);
+    this.length = 0;
+    this.closeEmpty();
+  }
+
   /**
    * Frees up to `nodes` nodes from the front. Returns whether the whole chain is gone; until
    * then the owner calls again with the word that `close` returns.
@@ -218,6 +225,23 @@ export class Chain {
       for (let i = n; i > steps; i--) at = previousEntry(bytes, at);
       this.at = at;
     }
+  }
+
+  /** The node behind, or 0; how many entries it has; where they start and end in its block. */
+  nextNode(node: number): number {
+    return this.#get(node, NEXT);
+  }
+
+  entriesOf(node: number): number {
+    return this.#get(node, ENTRIES);
+  }
+
+  startOf(node: number): number {
+    return this.#get(node, START);
+  }
+
+  endOf(node: number): number {
+    return this.#get(node, END);
   }
 
   /** Reads the entry at the position. */
@@ -605,8 +629,10 @@ export class Chain {
     const node = this.head;
     const used = this.#get(node, END) - this.#get(node, START);
     const capacity = this.#heap.usableBytes(node);
-    if (capacity > 256 && (NODE_BYTES + used) * 4 < capacity) {
-      this.#relocate(node, this.#heap.alloc(NODE_BYTES + used * 2), NODE_BYTES);
+    const smaller = NODE_BYTES + used * 2;
+    // Where even the smaller block cannot be had, the large one stays.
+    if (capacity > 256 && (NODE_BYTES + used) * 4 < capacity && this.#heap.hasRoomFor(smaller)) {
+      this.#relocate(node, this.#heap.alloc(smaller), NODE_BYTES);
     }
   }
 
@@ -618,11 +644,25 @@ export class Chain {
     this.#words[ref >>> SEGMENT_SHIFT]![((ref & UNIT_MASK) << 1) + word] = value;
   }
 
-  /** A copy of the open chain; returns the copy's word, in the form `form`. */
+  /**
+   * A copy of the open chain; returns the copy's word, in the form `form`. The copy is then open.
+   * Where memory runs out nothing is left of it.
+   */
   copy(): number {
-    let previous = 0;
-    let first = 0;
-    for (let node = this.head; node !== 0; node = this.#get(node, NEXT)) {
+    const source = this.head;
+    this.openNew();
+    try {
+      this.#copyNodes(source);
+      return this.close();
+    } catch (error) {
+      this.destroySome(this.nodes);
+      throw error;
+    }
+  }
+
+  /** Adds copies of the nodes from `source` on to the chain, which is empty. */
+  #copyNodes(source: number): void {
+    for (let node = source; node !== 0; node = this.#get(node, NEXT)) {
       const start = this.#get(node, START);
       const used = this.#get(node, END) - start;
       const base = (node & UNIT_MASK) << 3;
@@ -631,19 +671,18 @@ export class Chain {
         this.#bytes[node >>> SEGMENT_SHIFT]!.subarray(base + start, base + start + used),
         ((block & UNIT_MASK) << 3) + NODE_BYTES,
       );
-      this.#set(block, PREVIOUS, previous);
+      const entries = this.#get(node, ENTRIES);
+      this.#set(block, PREVIOUS, this.tail);
       this.#set(block, NEXT, 0);
-      this.#set(block, ENTRIES, this.#get(node, ENTRIES));
+      this.#set(block, ENTRIES, entries);
       this.#set(block, START, NODE_BYTES);
       this.#set(block, END, NODE_BYTES + used);
-      if (previous !== 0) this.#set(previous, NEXT, block);
-      else first = block;
-      previous = block;
+      if (this.tail !== 0) this.#set(this.tail, NEXT, block);
+      else this.head = block;
+      this.tail = block;
+      this.length += entries;
+      this.nodes++;
     }
-    this.head = first;
-    this.tail = previous;
-    this.#root = 0;
-    return this.close();
   }
 
   /** Bytes of all blocks of the open chain. */

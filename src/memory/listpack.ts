@@ -138,6 +138,25 @@ export class Element {
     return this.#body + backLengthBytes(this.#body);
   }
 
+  /**
+   * Reads the entry at `at` of foreign bytes, none of which lie at or behind `end`. Returns the
+   * offset behind it, or -1 where it is damaged.
+   */
+  readChecked(bytes: Uint8Array, at: number, end: number): number {
+    const h = bytes[at]!;
+    const head = h === 0xf0 ? 5 : h >= 0xe0 && h < 0xf0 ? 2 : 1;
+    if (h > 0xf4 || at + head > end) return -1;
+    const body = bodyBytes(bytes, at);
+    if (body < head || at + body + backLengthBytes(body) > end) return -1;
+    const next = this.read(bytes, at);
+    return previousEntry(bytes, next) === at ? next : -1;
+  }
+
+  /** After `readChecked`: makes the element ready to be written in its canonical form. */
+  recode(): number {
+    return this.isInteger ? this.remeasure() : this.measure(this.bytes, this.from, this.length);
+  }
+
   /** Takes a copy of the string's bytes, so that it outlives the entry it was read from. */
   detach(): void {
     if (this.isInteger) return;
