@@ -74,6 +74,13 @@ export class ByteSocket {
     return Buffer.concat(pieces).toString("latin1");
   }
 
+  /** The next line, without its end. */
+  async line(): Promise<string> {
+    let text = "";
+    while (!text.endsWith("\r\n")) text += await this.text(1);
+    return text.slice(0, -2);
+  }
+
   /** The hash of the next `count` bytes. */
   async digest(count: number): Promise<string> {
     const hasher = new Bun.CryptoHasher("sha256");
