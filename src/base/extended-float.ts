@@ -13,6 +13,10 @@ const PRECISION = 64;
 const EXPONENT_MAX = 16384;
 const EXPONENT_MIN = -16445;
 const FRACTION_DIGITS = 17;
+/** Redis's buffer for the text of a long double, its final NUL included. */
+const TEXT_BYTES_MAX = 5 * 1024;
+/** No text of that length with a power of ten beyond this is in range. */
+const POWER_MAX = 5000 + TEXT_BYTES_MAX;
 
 export const INFINITE = Symbol("infinite");
 export type ParsedFloat = ExtendedFloat | typeof INFINITE | null;
@@ -54,13 +58,14 @@ function round(numerator: bigint, denominator: bigint, exponent: number): Extend
  * NaN or is out of range.
  */
 export function parseExtended(text: string): ParsedFloat {
+  if (text.length >= TEXT_BYTES_MAX) return null;
   if (/^[-+]?(inf|infinity)$/i.test(text)) return INFINITE;
   const decimal = /^([-+]?)([0-9]*)\.?([0-9]*)(?:e([-+]?[0-9]+))?$/i.exec(text);
   if (decimal !== null && (decimal[2] !== "" || decimal[3] !== "")) {
     const digits = BigInt(`${decimal[2]}${decimal[3]}` || "0");
     const power = Number(decimal[4] ?? 0) - decimal[3]!.length;
     if (digits === 0n) return { mantissa: 0n, exponent: 0 };
-    if (Math.abs(power) > 6000 || text.length > 10000) return null;
+    if (Math.abs(power) > POWER_MAX) return null;
     const signed = decimal[1] === "-" ? -digits : digits;
     return power >= 0
       ? round(signed * 10n ** BigInt(power), 1n, 0)
