@@ -371,7 +371,7 @@ const CLIENT_COMMANDS: readonly CommandSpec[] = [
     ...ADMIN,
     complexity: PER_CLIENT,
     syntax:
-      "<filter: ip:port | {new-format: [ID client-id/integer] [TYPE client-type] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME yes-no]}>",
+      "<filter: old-format~ip:port | <new-format: [ID client-id/integer] | [TYPE client-type: NORMAL | MASTER | SLAVE | REPLICA | PUBSUB] | [USER username] | [ADDR addr~ip:port] | [LADDR laddr~ip:port] | [SKIPME skipme: YES | NO]> ...>",
   }),
   clientCommand("reply", "3.2.0", 3, "Says which replies the server is to send.", clientReply, {
     syntax: "<action: ON | OFF | SKIP>",

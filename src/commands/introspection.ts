@@ -75,7 +75,7 @@ function replyInfo(c: Context, command: Command | undefined): void {
   reply.set(categories.length);
   for (const name of categories) reply.simple(`@${name}`);
   const tips = words(spec.tips);
-  reply.array(tips.length);
+  reply.set(tips.length);
   replyTexts(c, tips);
   const keys = spec.keys ?? [];
   reply.set(keys.length);
@@ -114,14 +114,17 @@ function replyArgument(c: Context, item: Argument): void {
     ...(item.multiple ? ["multiple"] : []),
     ...(item.multipleToken ? ["multiple_token"] : []),
   ];
+  const isPlain = item.type !== "oneof" && item.type !== "block";
   const fields =
     2 +
+    Number(isPlain) +
     Number(item.keySpec !== undefined) +
     Number(item.token !== undefined) +
     Number(flags.length > 0) +
     Number(item.arguments !== undefined);
   reply.map(fields);
   replyTexts(c, ["name", item.name, "type", item.type]);
+  if (isPlain) replyTexts(c, ["display_text", item.shown ?? item.name]);
   if (item.keySpec !== undefined) {
     reply.text("key_spec_index");
     reply.integer(item.keySpec);
@@ -129,7 +132,7 @@ function replyArgument(c: Context, item: Argument): void {
   if (item.token !== undefined) replyTexts(c, ["token", item.token]);
   if (flags.length > 0) {
     reply.text("flags");
-    reply.array(flags.length);
+    reply.set(flags.length);
     for (const flag of flags) reply.simple(flag);
   }
   if (item.arguments === undefined) return;
@@ -221,10 +224,8 @@ function list(c: Context): void {
       c.syntaxError();
       return;
     }
-  } else {
-    names = all(c);
   }
-  reply.set(names.length);
+  reply.array(names.length);
   for (const command of names) reply.text(command.fullName);
 }
 
@@ -270,7 +271,9 @@ function findKeys(c: Context): { readonly at: number; readonly flags: string }[]
     }
     for (let i = first; i <= last && i < count; i += spec.step ?? 1) {
       const plain = spec.without !== undefined && !has(spec.without.option);
-      found.push({ at: i + 2, flags: plain ? spec.without!.flags : spec.flags });
+      // Here it is known what they vary with.
+      const flags = plain ? spec.without!.flags : spec.flags.replace(" variable_flags", "");
+      found.push({ at: i + 2, flags });
     }
   }
   return found;

@@ -1,4 +1,5 @@
 /** LATENCY: spikes of latency by event, and the distribution of commands' latencies. */
+import { shownArgument } from "../protocol/errors.ts";
 import { bucketUsec, type Command, type CommandSpec } from "./command.ts";
 import type { Context, LatencySample } from "./context.ts";
 import { helpCommand } from "./help.ts";
@@ -77,8 +78,9 @@ function drawGraph(name: string, samples: readonly LatencySample[], nowMs: numbe
 function graph(c: Context): void {
   const name = c.args.text(2);
   const samples = c.server.latency.events.get(name);
-  if (samples === undefined) c.reply.error(`ERR No samples available for event '${name}'`);
-  else c.reply.verbatim("txt", drawGraph(name, samples, c.nowMs));
+  if (samples === undefined) {
+    c.reply.error(`ERR No samples available for event '${shownArgument(name)}'`);
+  } else c.reply.verbatim("txt", drawGraph(name, samples, c.nowMs));
 }
 
 function report(c: Context): string {

@@ -740,7 +740,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
     arity: -3,
     flags: "readonly",
     keys: [{ ...keyAt(1, "RO access"), last: 1 }],
-    syntax: "key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]",
+    syntax: "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len/integer] [WITHMATCHLEN]",
     handler: lcs,
   },
 ];

@@ -8,6 +8,8 @@
  *     [ … ]                  optional
  *     <name: a | b>          one of several; [name: a | b] the same, optional
  *     {name: a b}            several that go together; [name: a b] the same, optional
+ *     [TYPE name: a | b]     any of these groups behind a token
+ *     name~shown             what people read in place of the name
  *     …  ...                 may be repeated; ...! with its token each time
  *
  * Parsed only when somebody asks for COMMAND DOCS or help.
@@ -28,6 +30,8 @@ export interface Argument {
   name: string;
   type: ArgumentType;
   token?: string;
+  /** What to show in place of the name. */
+  shown?: string;
   optional: boolean;
   multiple: boolean;
   multipleToken: boolean;
@@ -103,12 +107,16 @@ class Parser {
       this.#at++;
       return { ...this.#word(next), token: word };
     }
-    const [name, type] = word.split("/") as [string, ArgumentType?];
-    return argument(name, type ?? TYPES[name] ?? "string");
+    const [plain, shown] = word.split("~") as [string, string?];
+    const [name, type] = plain.split("/") as [string, ArgumentType?];
+    const item = argument(name, type ?? TYPES[name] ?? "string");
+    return shown === undefined ? item : { ...item, shown };
   }
 
   #group(open: string): Argument {
     const close = CLOSING[open]!;
+    let token: string | undefined;
+    if (this.#tokens[this.#at + 1]?.endsWith(":")) token = this.#tokens[this.#at++];
     let name = "";
     if (this.#tokens[this.#at]!.endsWith(":")) name = this.#tokens[this.#at++]!.slice(0, -1);
     const parts: Argument[][] = [];
@@ -125,6 +133,7 @@ class Parser {
       item = parts[0]![0]!;
     }
     item.optional = open === "[";
+    if (token !== undefined) item.token = token;
     return item;
   }
 }
@@ -158,13 +167,16 @@ export function syntaxText(syntax: string): string {
 }
 
 function argumentText(item: Argument): string {
+  if (item.type === "pure-token") return item.optional ? `[${item.token}]` : item.token!;
   const parts = item.arguments?.map(argumentText) ?? [];
-  let text: string;
-  if (item.type === "pure-token") text = item.token!;
-  else if (item.type === "oneof") text = parts.join("|");
-  else if (item.type === "block") text = parts.join(" ");
-  else text = item.token === undefined ? item.name : `${item.token} ${item.name}`;
-  if (item.multiple) text = `${text} [${text} ...]`;
-  if (item.optional) return `[${text}]`;
-  return item.type === "oneof" ? `<${text}>` : text;
+  let text = item.shown ?? item.name;
+  if (item.type === "oneof") {
+    text = parts.join("|");
+    // The brackets of an option without a token do that of the choice as well.
+    if (!item.optional || item.token !== undefined || item.multiple) text = `<${text}>`;
+  } else if (item.type === "block") text = parts.join(" ");
+  const once = item.token === undefined ? text : `${item.token} ${text}`;
+  if (item.multiple) text = `${once} [${item.multipleToken ? once : text} ...]`;
+  else text = once;
+  return item.optional ? `[${text}]` : text;
 }

@@ -1,0 +1,432 @@
+/**
+ * The command entries against the real redis-server: what COMMAND tells of each, how many
+ * arguments each takes, and that each is exercised by some script here.
+ */
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { CommandSpec } from "../../src/commands/command.ts";
+import { COMMANDS } from "../../src/commands/index.ts";
+import { type Argument, parseSyntax } from "../../src/commands/syntax.ts";
+import { type Call, describePair, oracleTest } from "../harness/oracle.ts";
+import type { RawClient } from "../harness/raw-client.ts";
+import { parseValue, type Value } from "../harness/reply-value.ts";
+
+type Fields = { [name: string]: Value };
+
+/** Every entry by its full name. */
+const ENTRIES: readonly (readonly [string, CommandSpec])[] = COMMANDS.flatMap((spec) => [
+  [spec.name, spec] as const,
+  ...(spec.subcommands ?? []).map((sub) => [`${spec.name}|${sub.name}`, sub] as const),
+]);
+
+/** Redis has these since 7.2. */
+const SINCE_72 = ["client|setinfo", "client|no-touch"];
+
+const ALL_NODES = { set: ["request_policy:all_nodes", "response_policy:all_succeeded"] };
+/** Since 7.2 a command without arguments may be asked for its keys. */
+const GETKEYS = { arity: -3 };
+
+/** What Redis 7.2 says otherwise than 7.0. */
+const INFO_72: Readonly<Record<string, Fields>> = {
+  "config|resetstat": { tips: ALL_NODES },
+  "config|rewrite": { tips: ALL_NODES },
+  "command|getkeys": GETKEYS,
+  "command|getkeysandflags": GETKEYS,
+};
+
+const INFO_FIELDS = [
+  "name",
+  "arity",
+  "flags",
+  "firstKey",
+  "lastKey",
+  "step",
+  "categories",
+  "tips",
+  "keySpecs",
+] as const;
+
+function fieldsOfInfo(info: Value): Fields | null {
+  if (!Array.isArray(info)) return null;
+  return Object.fromEntries(INFO_FIELDS.map((name, i) => [name, info[i]!]));
+}
+
+/** Argument names that Redis 7.2 changed, by command: the new name by the old one. */
+const NAMES_72: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  lcs: { "MINMATCHLEN len": "min-match-len" },
+  hello: { username_password: "auth" },
+  "client|list": { normal_master_replica_pubsub: "client-type" },
+  "client|kill": {
+    "ip:port": "old-format",
+    normal_master_slave_pubsub: "client-type",
+    "ADDR ip:port": "addr",
+    "LADDR ip:port": "laddr",
+  },
+  "client|reply": { on_off_skip: "action" },
+  shutdown: { nosave_save: "save-selector" },
+  "config|set": { parameter_value: "data" },
+};
+
+/** Arguments that Redis 7.2 describes otherwise. */
+const ARGUMENTS_72: Readonly<Record<string, (argument: Fields) => Fields>> = {
+  // A choice of two words, no free text.
+  "client|kill SKIPME yes/no": ({ type: _, ...argument }) => ({
+    ...argument,
+    name: "skipme",
+    type: "oneof",
+    arguments: ["YES", "NO"].map((token) => ({
+      name: token.toLowerCase(),
+      type: "pure-token",
+      token,
+    })),
+  }),
+  // No block around it.
+  "client|list ID id": (argument) => ({
+    ...(argument.arguments as Fields[])[0],
+    token: "ID",
+    flags: { set: ["multiple", "optional"] },
+  }),
+};
+
+const GETKEYS_ARGUMENTS: Value = [
+  { name: "command", type: "string" },
+  { name: "arg", type: "string", flags: { set: ["multiple", "optional"] } },
+];
+
+/** What Redis 7.2 documents and 7.0 does not: uses that are no longer recommended, and arguments. */
+const DOCS_72: Readonly<Record<string, Fields>> = {
+  setnx: deprecated("2.6.12", "`SET` with the `NX` argument"),
+  setex: deprecated("2.6.12", "`SET` with the `EX` argument"),
+  psetex: deprecated("2.6.12", "`SET` with the `PX` argument"),
+  quit: deprecated("7.2.0", "just closing the connection"),
+  "command|getkeys": { arguments: GETKEYS_ARGUMENTS },
+  "command|getkeysandflags": { arguments: GETKEYS_ARGUMENTS },
+};
+
+function deprecated(since: string, replacement: string): Fields {
+  return { doc_flags: { set: ["deprecated"] }, deprecated_since: since, replaced_by: replacement };
+}
+
+const DOCS_FIELDS = ["since", "group", "doc_flags", "deprecated_since", "replaced_by"];
+
+/** The documented arguments as far as they are compared, in the words of Redis 7.2. */
+function argumentsOf(command: string, items: Value | undefined, isRedis: boolean): Value[] {
+  return ((items ?? []) as Fields[]).map((item) => {
+    const argument: Fields = {};
+    for (const field of ["name", "type", "token", "flags", "key_spec_index"]) {
+      if (item[field] !== undefined) argument[field] = item[field];
+    }
+    if (item.arguments !== undefined) {
+      argument.arguments = argumentsOf(command, item.arguments, isRedis);
+    }
+    if (!isRedis) return argument;
+    const names = NAMES_72[command] ?? {};
+    const name = [item.token, item.name].filter((word) => word !== undefined).join(" ");
+    const changed = names[name] ?? names[String(item.name)];
+    if (changed !== undefined) argument.name = changed;
+    return ARGUMENTS_72[`${command} ${name}`]?.(argument) ?? argument;
+  });
+}
+
+describePair("what COMMAND tells", (pair) => {
+  let clients: readonly RawClient[] | undefined;
+
+  /** The replies of redis-server and of StormDB. */
+  const ask = async (...args: string[]): Promise<readonly Value[]> => {
+    if (clients === undefined) {
+      const { redis, storm } = await pair();
+      clients = [await redis.connect(), await storm.connect()];
+      for (const client of clients) await client.call("HELLO", "3");
+    }
+    return Promise.all(clients.map(async (client) => parseValue(await client.call(...args))));
+  };
+
+  for (const [name] of ENTRIES) {
+    test(`INFO ${name}`, async () => {
+      const [redis, storm] = await ask("COMMAND", "INFO", name);
+      const expected = fieldsOfInfo((redis as Value[])[0]!);
+      const got = fieldsOfInfo((storm as Value[])[0]!);
+      if (SINCE_72.includes(name)) {
+        expect([expected, got?.name]).toEqual([null, name]);
+        return;
+      }
+      const changes = INFO_72[name] ?? {};
+      for (const [field, value] of Object.entries(changes)) {
+        expect(expected?.[field]).not.toEqual(value);
+      }
+      expect(got).toEqual({ ...expected, ...changes });
+    });
+
+    test.skipIf(SINCE_72.includes(name))(`DOCS ${name}`, async () => {
+      const [redis, storm] = (await ask("COMMAND", "DOCS", name)) as Fields[];
+      const [expected, got] = [redis!, storm!].map((docs, i) => {
+        const all = docs[name] as Fields;
+        const compared: Fields = { arguments: argumentsOf(name, all.arguments, i === 0) };
+        for (const field of DOCS_FIELDS) {
+          if (all[field] !== undefined) compared[field] = all[field];
+        }
+        return compared;
+      });
+      const changes = DOCS_72[name] ?? {};
+      for (const [field, value] of Object.entries(changes)) {
+        expect(expected![field]).not.toEqual(value);
+      }
+      expect(got).toEqual({ ...expected, ...changes });
+    });
+  }
+
+  test("subcommands within their container are told as by themselves", async () => {
+    for (const { name, subcommands } of COMMANDS) {
+      const [, storm] = await ask("COMMAND", "INFO", name);
+      const [, docs] = await ask("COMMAND", "DOCS", name);
+      const inInfo = ((storm as Value[])[0] as Value[])[9] as Value[];
+      const inDocs = ((docs as Fields)[name] as Fields).subcommands ?? {};
+      expect(inInfo.length).toEqual(subcommands?.length ?? 0);
+      for (const [i, sub] of (subcommands ?? []).entries()) {
+        const full = `${name}|${sub.name}`;
+        const [, alone] = await ask("COMMAND", "INFO", full);
+        const [, docsAlone] = await ask("COMMAND", "DOCS", full);
+        expect(inInfo[i]).toEqual((alone as Value[])[0]!);
+        expect((inDocs as Fields)[full]).toEqual((docsAlone as Fields)[full]!);
+      }
+    }
+  });
+
+  test("COUNT, LIST, INFO and COMMAND itself are of the same commands", async () => {
+    const names = COMMANDS.map((spec) => spec.name).sort();
+    const [, count] = await ask("COMMAND", "COUNT");
+    const [, list] = await ask("COMMAND", "LIST");
+    const [, info] = await ask("COMMAND", "INFO");
+    const [, all] = await ask("COMMAND");
+    const [, docs] = await ask("COMMAND", "DOCS");
+    expect(count).toEqual(names.length);
+    expect((list as string[]).toSorted()).toEqual(ENTRIES.map(([name]) => name).sort());
+    expect((info as Value[][]).map((command) => command[0]).sort()).toEqual(names);
+    expect(all).toEqual(info!);
+    expect(Object.keys(docs as Fields).sort()).toEqual(names);
+  });
+
+  const FILTERS = [
+    ["MODULE", "nothing"],
+    ["ACLCAT", "list"],
+    ["ACLCAT", "string"],
+    ["ACLCAT", "DANGEROUS"],
+    ["ACLCAT", "keyspace"],
+    ["ACLCAT", "connection"],
+    ["ACLCAT", "admin"],
+    ["ACLCAT", "nothing"],
+    ["ACLCAT", "@list"],
+    ["PATTERN", "l*"],
+    ["PATTERN", "*SET*"],
+    ["PATTERN", "config|*"],
+    ["PATTERN", "get"],
+    ["PATTERN", "nothing"],
+    ["pattern", "?et"],
+  ];
+  test.each(FILTERS)("LIST FILTERBY %s %s", async (kind, value) => {
+    const [redis, storm] = await ask("COMMAND", "LIST", "FILTERBY", kind!, value!);
+    const ours = ENTRIES.map(([name]) => name);
+    const expected = (redis as string[]).filter((name) => ours.includes(name));
+    const got = (storm as string[]).filter((name) => !SINCE_72.includes(name));
+    expect(got.sort()).toEqual(expected.sort());
+  });
+});
+
+oracleTest("COMMAND: keys and errors", [
+  ...[
+    "SET a b",
+    "SET a b GET",
+    "SET a b NX get EX 10",
+    "set a b gEt",
+    "GET a",
+    "GET a b",
+    "MGET a b c",
+    "MSET a 1 b 2",
+    "MSET a 1 b",
+    "MSET a",
+    "MSETNX a 1 b 2 c 3",
+    "DEL a b a",
+    "EXISTS a b",
+    "RENAME a b",
+    "COPY a b",
+    "COPY a b DB 1 REPLACE",
+    "LCS a b LEN",
+    "LCS a b IDX MINMATCHLEN 4",
+    "LMOVE a b LEFT RIGHT",
+    "RPOPLPUSH a b",
+    "LMPOP 2 a b LEFT",
+    "LMPOP 1 a b LEFT",
+    "LMPOP 3 a b LEFT",
+    "LMPOP 4 a b LEFT",
+    "LMPOP 0 a LEFT",
+    "LMPOP -1 a LEFT",
+    "LMPOP x a LEFT",
+    'LMPOP "" a LEFT',
+    "LMPOP 99999999999999999999 a LEFT",
+    "LMPOP 2147483648 a LEFT",
+    "OBJECT ENCODING a",
+    "OBJECT FOO a",
+    "OBJECT HELP",
+    "MEMORY USAGE a SAMPLES 5",
+    "EXPIRE a 10 NX",
+    "GETEX a PERSIST",
+    "PING a",
+    "ECHO a",
+    "SCAN 0",
+    "KEYS a",
+    "FLUSHALL x",
+    "CONFIG GET a",
+    "CONFIG FOO a",
+    "CLIENT LIST x",
+    "nothing a",
+    '"" a',
+    '"get\\x00" a',
+    "SELECT 1",
+    'GET "\\x00\\xff"',
+    'SET "" ""',
+  ].flatMap((line) => [`COMMAND GETKEYS ${line}`, `COMMAND GETKEYSANDFLAGS ${line}`]),
+  ...["GETKEYS", "GETKEYSANDFLAGS"].flatMap((sub): Call[] => {
+    // Redis 7.2 looks at commands without arguments too.
+    const wrongCount = "-ERR Invalid number of arguments specified for command\r\n";
+    const noKeys = "-ERR The command has no key arguments\r\n";
+    return [
+      { call: `COMMAND ${sub} GET`, as: { redis72: wrongCount } },
+      { call: `COMMAND ${sub} MGET`, as: { redis72: wrongCount } },
+      { call: `COMMAND ${sub} PING`, as: { redis72: noKeys } },
+      { call: `COMMAND ${sub} nothing`, as: { redis72: "-ERR Invalid command specified\r\n" } },
+    ];
+  }),
+  "COMMAND GETKEYS",
+  "COMMAND GETKEYSANDFLAGS",
+  "COMMAND FOO",
+  "COMMAND INFO nothing",
+  "COMMAND INFO nothing nothing2",
+  "COMMAND INFO get|nothing",
+  "COMMAND INFO config|nothing",
+  "COMMAND INFO config|get|x",
+  'COMMAND INFO ""',
+  "COMMAND INFO |",
+  "COMMAND DOCS nothing",
+  "COMMAND DOCS nothing get|x",
+  "COMMAND LIST FILTERBY",
+  "COMMAND LIST FILTERBY FOO bar",
+  "COMMAND LIST FILTERBY MODULE",
+  "COMMAND LIST FOO MODULE x",
+  "COMMAND LIST FILTERBY MODULE x y",
+  "COMMAND LIST MODULE x",
+  { call: "COMMAND HELP", as: "any" },
+]);
+
+/** The fewest arguments, and whether there may be more. */
+function countOf(items: readonly Argument[]): { readonly least: number; readonly more: boolean } {
+  let least = 0;
+  let more = false;
+  for (const item of items) {
+    const one = countOfOne(item);
+    least += item.optional ? 0 : one.least;
+    more ||= one.more || item.optional || item.multiple;
+  }
+  return { least, more };
+}
+
+function countOfOne(item: Argument): { readonly least: number; readonly more: boolean } {
+  const token = item.token === undefined ? 0 : 1;
+  if (item.type === "pure-token") return { least: 1, more: false };
+  if (item.type === "block") {
+    const inner = countOf(item.arguments!);
+    return { least: token + inner.least, more: inner.more };
+  }
+  if (item.type !== "oneof") return { least: token + 1, more: false };
+  const choices = item.arguments!.map(countOfOne);
+  const least = Math.min(...choices.map((choice) => choice.least));
+  return {
+    least: token + least,
+    more: choices.some((choice) => choice.more || choice.least > least),
+  };
+}
+
+/** Commands that take more than they document. */
+const TAKE_MORE = ["quit"];
+
+describe("arity and syntax say the same of", () => {
+  test.each(ENTRIES.map(([name, spec]) => [name, spec] as const))("%s", (name, spec) => {
+    if (spec.subcommands !== undefined || name === "debug") {
+      // A container has no arguments of its own, but COMMAND works without a subcommand.
+      expect(spec.arity).toEqual(name === "command" ? -1 : -2);
+      return;
+    }
+    const { least, more } = countOf(parseSyntax(spec.syntax ?? "", 0));
+    const words = name.split("|").length;
+    const arity = words + least;
+    expect(spec.arity).toEqual(more || TAKE_MORE.includes(name) ? -arity : arity);
+  });
+});
+
+/** Arguments of a call without options: keys as given, in their order. */
+function leastCall(items: readonly Argument[], keys: string[]): string[] {
+  return items.flatMap((item) => {
+    if (item.optional) return [];
+    const words = item.token === undefined ? [] : [item.token];
+    if (item.type === "pure-token") return words;
+    if (item.type === "oneof") return [...words, ...leastCall([item.arguments![0]!], keys)];
+    if (item.type === "block") return [...words, ...leastCall(item.arguments!, keys)];
+    return [...words, item.type === "key" ? keys.shift()! : "1"];
+  });
+}
+
+/** Commands that take values of any type, or say it in words of their own. */
+const TYPELESS = ["set", "setnx", "setex", "psetex", "mset", "msetnx", "mget", "lcs"];
+
+const TYPED = COMMANDS.filter((spec) => spec.group === "string" || spec.group === "list");
+
+describePair("a key with a value of another type", (pair) => {
+  test.each(TYPED.map((spec) => [spec.name, spec] as const))("%s", async (name, spec) => {
+    const { redis, storm } = await pair();
+    const items = parseSyntax(spec.syntax ?? "", 0);
+    const wrong = spec.group === "string" ? "list" : "string";
+    const right = spec.group === "string" ? "string" : "list";
+    const replies: string[] = [];
+    for (const keys of [
+      [wrong, wrong],
+      [wrong, "none"],
+      [wrong, right],
+      [right, wrong],
+      ["none", wrong],
+    ]) {
+      const call = [name, ...leastCall(items, [...keys])];
+      const [expected, got] = await Promise.all(
+        [redis, storm].map(async (server) => {
+          const client = await server.connect();
+          await client.call("FLUSHALL");
+          await client.call("SET", "string", "1");
+          await client.call("RPUSH", "list", "1", "2");
+          const reply = await client.call(...call);
+          const types = await client.call("TYPE", wrong);
+          client.close();
+          return reply + types;
+        }),
+      );
+      expect(`${call.join(" ")}: ${got}`).toEqual(`${call.join(" ")}: ${expected}`);
+      replies.push(got!);
+    }
+    const refuses = replies[0]!.startsWith("-WRONGTYPE ");
+    expect(refuses).toEqual(!TYPELESS.includes(name));
+  });
+});
+
+test("some script exercises every command", () => {
+  const own = import.meta.file;
+  const scripts = readdirSync(import.meta.dir)
+    .filter((file) => file.endsWith(".test.ts") && file !== own && file !== "random.test.ts")
+    .map((file) => readFileSync(join(import.meta.dir, file), "utf8"))
+    .join("\n");
+  const here = readFileSync(import.meta.path, "utf8");
+  const missing = ENTRIES.map(([name]) => name).filter((name) => {
+    // A line such as "CONFIG GET x", or arguments such as "CONFIG", "GET".
+    const words = name.toUpperCase().split("|").join('(?: |", ")');
+    const used = new RegExp(`["'\`]${words}["'\` %]`, "i");
+    return !used.test(name.startsWith("command") ? here : scripts);
+  });
+  expect(missing).toEqual([]);
+});
