@@ -1,0 +1,467 @@
+/**
+ * Random calls of every data command, the same to redis-server and to StormDB. The keys are few,
+ * so that types collide; the lists are small and large, so that they cross the border of a block.
+ *
+ *     SEED=7 CALLS=20000 bun test tests/oracle/random      another run
+ *     SEED=1 SEEDS=100 bun test tests/oracle/random        many of them
+ */
+import { afterAll, expect, test } from "bun:test";
+import { Random } from "../../src/base/random.ts";
+import { COMMANDS } from "../../src/commands/index.ts";
+import { describePair, shown } from "../harness/oracle.ts";
+import type { RawClient } from "../harness/raw-client.ts";
+
+type Words = readonly string[];
+
+const MAX = "9223372036854775807";
+const MIN = "-9223372036854775808";
+
+const KEYS = ["a", "b", "c", "d", "e", "", "\0\xff\r\n"];
+/** So often the same that LREM, LPOS, LINSERT and LCS find something. */
+const COMMON = ["x", "y", "hello", "12", "-5", "007", "", "3.5", "-100000", "\0\xff", MAX];
+const DATABASES = ["0", "1", "2"];
+const NO_INTEGERS = ["", "abc", "1.0", " 1", "9223372036854775808", "-0", "1e3"];
+/** Seconds in the year 3021. */
+const LATER = 33177117420;
+/** Expiries before this one, in ms, are relative to two clocks that do not quite agree. */
+const EXACT_FROM_MS = 4e12;
+
+class Dice {
+  readonly #random: Random;
+
+  constructor(seed: number) {
+    this.#random = new Random(seed);
+  }
+
+  /** An integer in [low, high]. */
+  int(low: number, high: number): number {
+    return low + this.#random.below(high - low + 1);
+  }
+
+  chance(percent: number): boolean {
+    return this.#random.below(100) < percent;
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return items[this.#random.below(items.length)]!;
+  }
+
+  times<T>(low: number, high: number, make: () => T): T[] {
+    return Array.from({ length: this.int(low, high) }, make);
+  }
+
+  key(): string {
+    return this.pick(KEYS);
+  }
+
+  /** The value of a string, or an element of a list. */
+  value(): string {
+    const kind = this.int(0, 99);
+    if (kind < 40) return this.pick(COMMON);
+    if (kind < 55) return String(this.int(-1000000, 1000000));
+    if (kind < 65) return this.integer();
+    if (kind < 80) return this.pick("pqrs\0\xfe".split("")).repeat(this.int(0, 70));
+    if (kind < 92) return `${this.int(0, 9)}:`.padEnd(this.int(100, 500), "ab");
+    if (kind < 97) return `${this.int(0, 9)}:`.padEnd(this.int(4000, 4200), "cd");
+    return `${this.int(0, 9)}:`.padEnd(this.int(8100, 20000), "ef");
+  }
+
+  /** An index or offset. */
+  index(): string {
+    if (this.chance(2)) return this.pick([MAX, MIN, ...NO_INTEGERS]);
+    if (this.chance(60)) return String(this.int(-6, 6));
+    return String(this.int(-400, 400));
+  }
+
+  /** A count, mostly a valid one. */
+  count(): string {
+    if (this.chance(4)) return this.pick([MAX, MIN, "-1", ...NO_INTEGERS]);
+    return String(this.chance(80) ? this.int(0, 12) : this.int(0, 300));
+  }
+
+  integer(): string {
+    if (this.chance(10)) return this.pick([MAX, MIN, ...NO_INTEGERS]);
+    const bits = this.int(0, 63);
+    let value = 0n;
+    for (let i = 0; i < bits; i++) value = value * 2n + BigInt(this.int(0, 1));
+    return String(this.chance(50) ? value : -value);
+  }
+
+  float(): string {
+    if (this.chance(6))
+      return this.pick(["", "nan", "inf", "-inf", "1e4932", "abc", "0x1p3", " 1"]);
+    const digits = (low: number, high: number) =>
+      this.times(low, high, () => this.int(0, 9)).join("");
+    const sign = this.pick(["", "-", "+"]);
+    const whole = digits(1, this.chance(80) ? 5 : 22);
+    const fraction = this.chance(70) ? `.${digits(0, this.chance(80) ? 6 : 25)}` : "";
+    const exponent = this.chance(25) ? `e${this.int(-25, 25)}` : "";
+    return `${sign}${whole}${fraction}${exponent}`;
+  }
+
+  end(): string {
+    return this.chance(2) ? this.pick(["", "MIDDLE"]) : this.pick(["LEFT", "RIGHT", "left"]);
+  }
+
+  /** Seconds from now: so many different ones that two never meet in one millisecond. */
+  seconds(): string {
+    if (this.chance(5)) return this.pick(["0", "-1", MIN, MAX, ...NO_INTEGERS]);
+    return String(this.int(1000, 10000000));
+  }
+
+  milliseconds(): string {
+    const seconds = this.seconds();
+    return /^[1-9]\d{3,}$/.test(seconds) && seconds.length < 10 ? `${seconds}000` : seconds;
+  }
+
+  /** An option of SET or GETEX that lets the key expire. */
+  expiration(): Words {
+    const option = this.pick(["EX", "PX", "EXAT", "PXAT"]);
+    if (option === "EX") return [option, this.seconds()];
+    if (option === "PX") return [option, this.milliseconds()];
+    if (option === "EXAT") return [option, this.laterSeconds()];
+    return [option, this.laterMilliseconds()];
+  }
+
+  laterSeconds(): string {
+    return this.chance(5) ? this.seconds() : String(LATER + this.int(0, 1000));
+  }
+
+  laterMilliseconds(): string {
+    return this.chance(5) ? this.milliseconds() : String((LATER + this.int(0, 1000)) * 1000 + 123);
+  }
+
+  /** Some of the options, in any order; now and then a wrong one. */
+  options(...makers: readonly (() => Words)[]): string[] {
+    const chosen: string[] = [];
+    for (const make of makers) {
+      if (this.chance(30)) {
+        if (this.chance(50)) chosen.push(...make());
+        else chosen.unshift(...make());
+      }
+    }
+    if (this.chance(2)) chosen.push(this.pick(["", "FOO", "COUNT", "EX", "DB"]));
+    return chosen;
+  }
+
+  condition(): Words {
+    return this.chance(30)
+      ? []
+      : this.times(1, this.chance(85) ? 1 : 2, () => this.pick(["NX", "XX", "GT", "LT"]));
+  }
+}
+
+type Maker = (dice: Dice) => readonly Words[];
+
+/** One call whose arguments behind the name are made by `make`. */
+function call(name: string, make: (dice: Dice) => Words): Maker {
+  return (dice) => [[name, ...make(dice)]];
+}
+
+function key(name: string, ...more: readonly ((dice: Dice) => string)[]): Maker {
+  return call(name, (dice) => [dice.key(), ...more.map((make) => make(dice))]);
+}
+
+const value = (dice: Dice) => dice.value();
+const index = (dice: Dice) => dice.index();
+
+function push(name: string): Maker {
+  return call(name, (dice) => [
+    dice.key(),
+    ...dice.times(1, dice.chance(90) ? 6 : 60, () => dice.value()),
+  ]);
+}
+
+function pop(name: string): Maker {
+  return call(name, (dice) => [dice.key(), ...(dice.chance(50) ? [] : [dice.count()])]);
+}
+
+function keys(name: string): Maker {
+  return call(name, (dice) => dice.times(1, 4, () => dice.key()));
+}
+
+function pairs(name: string): Maker {
+  return call(name, (dice) => [
+    ...dice.times(1, 3, () => [dice.key(), dice.value()]).flat(),
+    ...(dice.chance(2) ? ["odd"] : []),
+  ]);
+}
+
+/** Redis keeps what is set with an expiry in the past until somebody looks. */
+function looking(make: Maker): Maker {
+  return (dice) => make(dice).flatMap((words) => [words, ["EXISTS", words[1]!]]);
+}
+
+function expire(name: string, time: (dice: Dice) => string): Maker {
+  return call(name, (dice) => [dice.key(), time(dice), ...dice.condition()]);
+}
+
+interface Entry {
+  readonly make: Maker;
+  /** How often it comes up. */
+  readonly weight: number;
+}
+
+function often(make: Maker): Entry {
+  return { make, weight: 8 };
+}
+
+function usual(make: Maker): Entry {
+  return { make, weight: 3 };
+}
+
+function rare(make: Maker): Entry {
+  return { make, weight: 1 };
+}
+
+const TABLE: Readonly<Record<string, Entry>> = {
+  set: often(
+    looking(
+      call("SET", (dice) => [
+        dice.key(),
+        dice.value(),
+        ...dice.options(
+          () => [dice.pick(["NX", "XX"])],
+          () => ["GET"],
+          () => (dice.chance(40) ? ["KEEPTTL"] : dice.expiration()),
+        ),
+      ]),
+    ),
+  ),
+  get: usual(key("GET")),
+  getdel: rare(key("GETDEL")),
+  getex: usual(
+    call("GETEX", (dice) => [
+      dice.key(),
+      ...dice.options(() => (dice.chance(40) ? ["PERSIST"] : dice.expiration())),
+    ]),
+  ),
+  getset: rare(key("GETSET", value)),
+  setnx: usual(key("SETNX", value)),
+  setex: rare(key("SETEX", (dice) => dice.seconds(), value)),
+  psetex: rare(key("PSETEX", (dice) => dice.milliseconds(), value)),
+  mset: usual(pairs("MSET")),
+  msetnx: usual(pairs("MSETNX")),
+  mget: usual(keys("MGET")),
+  append: often(key("APPEND", value)),
+  strlen: usual(key("STRLEN")),
+  getrange: usual(key("GETRANGE", index, index)),
+  substr: rare(key("SUBSTR", index, index)),
+  setrange: usual(
+    key("SETRANGE", (dice) => (dice.chance(95) ? String(dice.int(-1, 300)) : "9000"), value),
+  ),
+  incr: usual(key("INCR")),
+  decr: usual(key("DECR")),
+  incrby: usual(key("INCRBY", (dice) => dice.integer())),
+  decrby: usual(key("DECRBY", (dice) => dice.integer())),
+  incrbyfloat: often(key("INCRBYFLOAT", (dice) => dice.float())),
+  // Of short strings only: it takes time and memory that grow with their product.
+  lcs: usual((dice) => [
+    ["SET", "a", dice.pick(COMMON).repeat(dice.int(0, 10)) + dice.pick(COMMON)],
+    ["SET", "b", dice.pick(COMMON) + dice.pick(COMMON).repeat(dice.int(0, 10))],
+    [
+      "LCS",
+      dice.pick(["a", "b"]),
+      dice.pick(["a", "b", "none"]),
+      ...dice.options(
+        () => ["LEN"],
+        () => ["IDX"],
+        () => ["MINMATCHLEN", dice.count()],
+        () => ["WITHMATCHLEN"],
+      ),
+    ],
+  ]),
+  lpush: often(push("LPUSH")),
+  rpush: often(push("RPUSH")),
+  lpushx: usual(push("LPUSHX")),
+  rpushx: usual(push("RPUSHX")),
+  lpop: usual(pop("LPOP")),
+  rpop: usual(pop("RPOP")),
+  lrange: often(key("LRANGE", index, index)),
+  llen: usual(key("LLEN")),
+  lindex: usual(key("LINDEX", index)),
+  lset: often(key("LSET", index, value)),
+  linsert: often(
+    key("LINSERT", (dice) => (dice.chance(98) ? dice.pick(["BEFORE", "AFTER"]) : ""), value, value),
+  ),
+  lrem: usual(
+    key("LREM", (dice) => (dice.chance(90) ? String(dice.int(-3, 3)) : dice.index()), value),
+  ),
+  ltrim: usual(key("LTRIM", index, index)),
+  lpos: often(
+    call("LPOS", (dice) => [
+      dice.key(),
+      dice.value(),
+      ...dice.options(
+        () => ["RANK", dice.chance(90) ? String(dice.int(-3, 3)) : MAX],
+        () => ["COUNT", dice.count()],
+        () => ["MAXLEN", dice.count()],
+      ),
+    ]),
+  ),
+  lmove: often(call("LMOVE", (dice) => [dice.key(), dice.key(), dice.end(), dice.end()])),
+  rpoplpush: usual(call("RPOPLPUSH", (dice) => [dice.key(), dice.key()])),
+  lmpop: usual(
+    call("LMPOP", (dice) => {
+      const names = dice.times(1, 3, () => dice.key());
+      const count = dice.chance(95) ? String(names.length) : dice.count();
+      return [count, ...names, dice.end(), ...dice.options(() => ["COUNT", dice.count()])];
+    }),
+  ),
+  del: usual(keys("DEL")),
+  unlink: rare(keys("UNLINK")),
+  exists: usual(keys("EXISTS")),
+  touch: rare(keys("TOUCH")),
+  type: usual(key("TYPE")),
+  keys: rare(call("KEYS", (dice) => [dice.pick(["*", "?", "[a-c]", "[^a]*", "", "\\a"])])),
+  scan: rare(
+    call("SCAN", (dice) => [
+      "0",
+      "COUNT",
+      "1000",
+      ...dice.options(
+        () => ["MATCH", dice.pick(["*", "?", "[a-c]"])],
+        () => ["TYPE", dice.pick(["string", "list", "set", "foo"])],
+      ),
+    ]),
+  ),
+  randomkey: rare(call("RANDOMKEY", () => [])),
+  rename: usual(call("RENAME", (dice) => [dice.key(), dice.key()])),
+  renamenx: usual(call("RENAMENX", (dice) => [dice.key(), dice.key()])),
+  copy: often(
+    call("COPY", (dice) => [
+      dice.key(),
+      dice.key(),
+      ...dice.options(
+        () => ["DB", dice.chance(95) ? dice.pick(DATABASES) : "99"],
+        () => ["REPLACE"],
+      ),
+    ]),
+  ),
+  move: rare(key("MOVE", (dice) => (dice.chance(95) ? dice.pick(DATABASES) : "x"))),
+  "object|encoding": usual(call("OBJECT", (dice) => ["ENCODING", dice.key()])),
+  "object|refcount": rare(call("OBJECT", (dice) => ["REFCOUNT", dice.key()])),
+  "object|freq": rare(call("OBJECT", (dice) => ["FREQ", dice.key()])),
+  "object|idletime": rare(call("OBJECT", (dice) => ["IDLETIME", dice.key()])),
+  select: rare(call("SELECT", (dice) => [dice.pick(DATABASES)])),
+  swapdb: rare(call("SWAPDB", (dice) => [dice.pick(DATABASES), dice.pick(DATABASES)])),
+  dbsize: rare(call("DBSIZE", () => [])),
+  // Nearly never, or nothing would ever grow large.
+  flushdb: rare((dice) => (dice.chance(10) ? [["FLUSHDB", ...dice.options(() => ["ASYNC"])]] : [])),
+  flushall: rare((dice) =>
+    dice.chance(10) ? [["FLUSHALL", ...dice.options(() => ["SYNC"])]] : [],
+  ),
+  expire: usual(expire("EXPIRE", (dice) => dice.seconds())),
+  pexpire: rare(expire("PEXPIRE", (dice) => dice.milliseconds())),
+  expireat: usual(expire("EXPIREAT", (dice) => dice.laterSeconds())),
+  pexpireat: usual(expire("PEXPIREAT", (dice) => dice.laterMilliseconds())),
+  ttl: usual(key("TTL")),
+  pttl: rare(key("PTTL")),
+  expiretime: usual(key("EXPIRETIME")),
+  pexpiretime: usual(key("PEXPIRETIME")),
+  persist: usual(key("PERSIST")),
+  "memory|usage": rare(call("MEMORY", (dice) => ["USAGE", dice.key()])),
+  debug: usual(call("DEBUG", () => ["DIGEST-VALUE", ...KEYS])),
+  "config|set": rare(
+    call("CONFIG", (dice) => [
+      "SET",
+      "list-max-listpack-size",
+      dice.pick(["-2", "-1", "4", "128"]),
+    ]),
+  ),
+};
+
+/** Container of the subcommands that are data commands; the rest of the table is by full name. */
+const CONTAINERS = ["object", "memory"];
+
+const DRAWN: readonly Maker[] = Object.values(TABLE).flatMap(({ make, weight }) =>
+  Array.from({ length: weight }, () => make),
+);
+
+/** What of a reply must be equal; the rest depends on the clock, on chance or on the version. */
+function comparable(words: Words, reply: string): string {
+  const name = words[0]!;
+  if (name === "KEYS" || name === "SCAN") return reply.split("\r\n").sort().join("|");
+  // Which key is a matter of chance.
+  if (name === "RANDOMKEY") return /^[$_]-?1?\r\n$/.test(reply) ? reply : "a key";
+  if (name === "OBJECT") return reply.replace("listpack", "quicklist").replace("$8", "$9");
+  const number = /^:(\d+)\r\n$/.exec(reply);
+  if (number === null) return reply;
+  if (name === "MEMORY" || name === "TTL" || name === "PTTL") return "positive";
+  const unitMs = name === "EXPIRETIME" ? 1000 : 1;
+  const isTime = name === "EXPIRETIME" || name === "PEXPIRETIME";
+  return isTime && Number(number[1]) * unitMs < EXACT_FROM_MS ? "positive" : reply;
+}
+
+const BATCH = 50;
+const SHOWN_BEFORE = 10;
+
+function wordsText(words: Words): string {
+  return shown(words.map((word) => JSON.stringify(word)).join(" "));
+}
+
+/** Runs `calls` calls, or throws at the first difference. */
+async function run(redis: RawClient, storm: RawClient, seed: number, calls: number): Promise<void> {
+  const dice = new Dice(seed);
+  const done: Words[] = [];
+  const fail = (step: number, what: string): never => {
+    const last = done.slice(Math.max(0, step - SHOWN_BEFORE), step + 1).map(wordsText);
+    throw new Error(`SEED=${seed} CALLS=${calls}, step ${step}: ${what}\n${last.join("\n")}`);
+  };
+  const protocol = seed % 2 === 0 ? "2" : "3";
+  for (const client of [redis, storm]) {
+    await client.call("FLUSHALL");
+    await client.call("HELLO", protocol);
+    await client.call("CONFIG", "SET", "list-max-listpack-size", "-2");
+  }
+  while (done.length < calls) {
+    const batch: Words[] = [];
+    while (batch.length < BATCH) batch.push(...dice.pick(DRAWN)(dice));
+    const from = done.length;
+    done.push(...batch);
+    const replies = await Promise.all(
+      batch.map((words) => Promise.all([redis.call(...words), storm.call(...words)])),
+    );
+    for (const [i, [expected, got]] of replies.entries()) {
+      const words = batch[i]!;
+      if (comparable(words, expected) === comparable(words, got)) continue;
+      fail(from + i, `${shown(expected)} from redis-server, ${shown(got)} from StormDB`);
+    }
+    const check = await storm.call("DEBUG", "CHECK");
+    if (check !== "+OK\r\n") fail(done.length - 1, check);
+    const digests = await Promise.all([redis, storm].map((c) => c.call("DEBUG", "DIGEST")));
+    if (digests[0] !== digests[1]) fail(done.length - 1, "the digests differ");
+  }
+}
+
+const FIRST_SEED = Number(process.env.SEED ?? 1);
+const SEEDS = Number(process.env.SEEDS ?? (process.env.SEED === undefined ? 8 : 1));
+const CALLS = Number(process.env.CALLS ?? 2500);
+
+describePair("random calls", (pair) => {
+  const clients: RawClient[] = [];
+  afterAll(() => {
+    for (const client of clients) client.close();
+  });
+
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+    test(`seed ${seed}`, async () => {
+      if (clients.length === 0) {
+        const { redis, storm } = await pair();
+        clients.push(await redis.connect(), await storm.connect());
+      }
+      await run(clients[0]!, clients[1]!, seed, CALLS);
+    });
+  }
+});
+
+test("every data command is drawn", () => {
+  const wanted = COMMANDS.flatMap((spec) => {
+    if (CONTAINERS.includes(spec.name)) {
+      const data = spec.subcommands!.filter((sub) => sub.keys !== undefined);
+      return data.map((sub) => `${spec.name}|${sub.name}`);
+    }
+    return ["string", "list", "generic"].includes(spec.group) ? [spec.name] : [];
+  });
+  expect(wanted.filter((name) => TABLE[name] === undefined)).toEqual([]);
+});
