@@ -17,6 +17,21 @@ export function copyBytes(
   }
 }
 
+/** Smaller arrays are in the garbage collector's own heap. */
+const FREED_BYTES_MIN = 2048;
+
+/**
+ * Gives the memory of a buffer that nobody reads any more back at once. The collector would let
+ * hundreds of MB of them pile up: it sizes itself by what it takes for live, and that includes the
+ * gigabytes of the heap's segments.
+ */
+export function freeBytes(bytes: Uint8Array): void {
+  // The length goes first: a small array only gets a buffer when it is asked for it.
+  if (bytes.length < FREED_BYTES_MIN) return;
+  const { buffer } = bytes;
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
 export function equalBytes(
   a: Uint8Array,
   aOffset: number,

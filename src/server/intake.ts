@@ -1,9 +1,10 @@
 /**
  * Bytes on their way in. Requests are parsed straight from the chunk that the socket delivered;
  * only what is left over (a request cut short, or one that has to wait) is copied, and then
- * parsing goes on in the copy, where it stopped.
+ * parsing goes on in the copy, where it stopped. The memory of a chunk is given back as soon as it
+ * has been parsed, so that no view of a request's arguments may outlive its call.
  */
-
+import { freeBytes } from "../base/bytes.ts";
 import { Request } from "../protocol/request.ts";
 import { FAILED, MORE, READY, RequestParser } from "../protocol/request-parser.ts";
 import type { Connection, PendingInput } from "./connection.ts";
@@ -54,12 +55,16 @@ export class Intake {
     const stopped = this.#run(client, parser, this.#request, chunk, chunk.length);
     this.#dispatch.endBatch();
     this.#output.end(client);
-    if (stopped < 0) return;
+    if (stopped < 0) {
+      freeBytes(chunk);
+      return;
+    }
     // The parser and its request go with what is left; the next chunk gets new ones.
     const left = chunk.length - stopped;
     const wanted = parser.at - stopped + parser.wantedBytes;
     const bytes = new Uint8Array(capacityFor(left, wanted, 0));
     bytes.set(chunk.subarray(stopped));
+    freeBytes(chunk);
     const request = this.#request;
     this.#parser = new RequestParser();
     this.#request = new Request();
@@ -78,6 +83,7 @@ export class Intake {
     this.#output.end(client);
     if (stopped < 0) {
       client.pending = null;
+      freeBytes(pending.bytes);
       return;
     }
     if (stopped > 0) {
@@ -86,6 +92,7 @@ export class Intake {
       const spacious = pending.bytes.length > 65536 && left < pending.bytes.length >>> 2;
       const bytes = spacious ? new Uint8Array(Math.max(FIRST_BYTES, left)) : pending.bytes;
       bytes.set(pending.bytes.subarray(stopped, pending.end));
+      if (spacious) freeBytes(pending.bytes);
       pending.bytes = bytes;
       pending.end = left;
       parser.rebase(-stopped, request);
@@ -129,9 +136,11 @@ export class Intake {
       const wanted = pending.parser.at + pending.parser.wantedBytes;
       const wider = new Uint8Array(capacityFor(end, wanted, pending.bytes.length));
       wider.set(pending.bytes.subarray(0, pending.end));
+      freeBytes(pending.bytes);
       pending.bytes = wider;
     }
     pending.bytes.set(chunk, pending.end);
+    freeBytes(chunk);
     pending.end = end;
   }
 }
