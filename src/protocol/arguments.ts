@@ -1,8 +1,9 @@
 /**
  * Splits a line into arguments as Redis does for inline commands, configuration files and the
- * prompt: words separated by spaces; "double quotes" with \n \r \t \b \a \xHH escapes; 'single
- * quotes' with \'. A closing quote must be followed by a space or the end. One character a byte.
- * Returns null where quotes are not balanced.
+ * prompt: words that a space, tab or line end ends (a form feed or vertical tab only goes before
+ * one); "double quotes" with \n \r \t \b \a \xHH escapes; 'single quotes' with \'. A closing
+ * quote must be followed by a space or the end. One character a byte. Returns null where quotes
+ * are not balanced.
  */
 export function splitArguments(line: string): string[] | null {
   const parts: string[] = [];
@@ -11,7 +12,7 @@ export function splitArguments(line: string): string[] | null {
     while (at < line.length && isSpace(line[at]!)) at++;
     if (at >= line.length) return parts;
     let part = "";
-    for (; at < line.length && !isSpace(line[at]!); ) {
+    while (at < line.length && !endsWord(line[at]!)) {
       const c = line[at]!;
       if (c !== '"' && c !== "'") {
         part += c;
@@ -23,6 +24,7 @@ export function splitArguments(line: string): string[] | null {
       part += end.text;
       at = end.at;
       if (at < line.length && !isSpace(line[at]!)) return null;
+      break;
     }
     parts.push(part);
   }
@@ -75,7 +77,11 @@ function readSingle(line: string, from: number): Quoted | null {
 }
 
 function isSpace(c: string): boolean {
-  return c === " " || c === "\0" || (c >= "\t" && c <= "\r");
+  return endsWord(c) || c === "\v" || c === "\f";
+}
+
+function endsWord(c: string): boolean {
+  return c === " " || c === "\0" || c === "\t" || c === "\n" || c === "\r";
 }
 
 /** The text in double quotes with everything unprintable escaped, as Redis prints it. */

@@ -2,7 +2,7 @@
  * Writes replies into one reused buffer, in RESP2 or RESP3 as `protocol` says. Lengths are in
  * bytes. The buffer belongs to the writer; `take` ranges of it are valid until `reset`.
  */
-import { copyBytes } from "../base/bytes.ts";
+import { copyBytes, freeBytes } from "../base/bytes.ts";
 import { integerTextLength, writeInt64, writeInteger } from "../base/number-text.ts";
 
 const INITIAL_BYTES = 1 << 18;
@@ -23,7 +23,9 @@ export class ReplyWriter {
 
   reset(): void {
     this.at = 0;
-    if (this.bytes.length > INITIAL_BYTES * 16) this.bytes = new Uint8Array(INITIAL_BYTES);
+    if (this.bytes.length <= INITIAL_BYTES * 16) return;
+    freeBytes(this.bytes);
+    this.bytes = new Uint8Array(INITIAL_BYTES);
   }
 
   /** Sees to `count` more bytes. */
@@ -34,6 +36,7 @@ export class ReplyWriter {
   #grow(count: number): void {
     const wider = new Uint8Array(Math.max(this.bytes.length * 2, this.at + count));
     wider.set(this.bytes.subarray(0, this.at));
+    freeBytes(this.bytes);
     this.bytes = wider;
   }
 
@@ -228,10 +231,27 @@ export class ReplyWriter {
   }
 }
 
-/** The shortest decimal that reads back as the same double. */
+/**
+ * As Redis 7.2 writes doubles: whole numbers of up to 62 bits in full, others with the fewest
+ * digits that read back as the same double, in the notation that its fpconv_dtoa chooses.
+ */
 function doubleText(value: number): string {
-  if (value === Number.POSITIVE_INFINITY) return "inf";
-  if (value === Number.NEGATIVE_INFINITY) return "-inf";
   if (Number.isNaN(value)) return "nan";
-  return Object.is(value, -0) ? "-0" : String(value);
+  if (value < 0 || Object.is(value, -0)) return `-${doubleText(-value)}`;
+  if (value === Number.POSITIVE_INFINITY) return "inf";
+  if (Number.isInteger(value) && value <= 2 ** 62) return String(BigInt(value));
+  const [mantissa, power] = value.toExponential().split("e");
+  const digits = mantissa!.replace(".", "");
+  const exponent = Number(power);
+  /** The power of ten of the last digit. */
+  const last = exponent - digits.length + 1;
+  if (last >= 0 && exponent < digits.length + 7) return digits + "0".repeat(last);
+  if (last < 0 && (last > -7 || Math.abs(exponent) < 4)) {
+    const whole = digits.length + last;
+    return whole > 0
+      ? `${digits.slice(0, whole)}.${digits.slice(whole)}`
+      : `0.${"0".repeat(-whole)}${digits}`;
+  }
+  const fraction = digits.length > 1 ? `.${digits.slice(1)}` : "";
+  return `${digits[0]}${fraction}e${exponent < 0 ? "-" : "+"}${Math.abs(exponent)}`;
 }

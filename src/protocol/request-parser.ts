@@ -256,7 +256,7 @@ export class RequestParser {
     for (let i = start; i < stop; ) {
       while (i < stop && isSpace(bytes[i]!)) i++;
       const from = i;
-      while (i < stop && !isSpace(bytes[i]!)) i++;
+      while (i < stop && !endsWord(bytes[i]!)) i++;
       if (i > from) request.push(from, i - from);
     }
     return request.count === 0 ? EMPTY : READY;
@@ -285,6 +285,11 @@ export class RequestParser {
 const MORE_BYTES = -2;
 const BAD_COUNT = -3;
 
+/** As in splitArguments. */
 function isSpace(c: number): boolean {
   return c === 32 || (c >= 9 && c <= 13) || c === 0;
+}
+
+function endsWord(c: number): boolean {
+  return c === 32 || c === 9 || c === LF || c === CR || c === 0;
 }
