@@ -59,6 +59,7 @@ export const SKIP_SLOWLOG = 8;
 export const ADMIN = 16;
 export const FAST = 32;
 export const MAY_RUN_PAUSED = 64;
+export const ALLOWED_LOADING = 128;
 
 /** Latencies are counted in buckets of powers of two of µs, 8 to a doubling. */
 const HISTOGRAM_BUCKETS = 27 * 8;
@@ -98,6 +99,7 @@ export class Command {
       (flags.has("denyoom") ? DENY_OOM : 0) |
       (flags.has("no_auth") ? NO_AUTH_NEEDED : 0) |
       (flags.has("skip_slowlog") ? SKIP_SLOWLOG : 0) |
+      (flags.has("loading") ? ALLOWED_LOADING : 0) |
       (flags.has("admin") ? ADMIN : 0) |
       (flags.has("fast") ? FAST : 0) |
       (spec.name === "client" || container === "client" ? MAY_RUN_PAUSED : 0);

@@ -3,6 +3,8 @@
  * and server as far as commands need them. One object serves all calls.
  */
 import { parseInteger } from "../base/number-text.ts";
+import type { Journal } from "../persistence/journal.ts";
+import type { CommandWriter } from "../protocol/command-writer.ts";
 import * as errors from "../protocol/errors.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
 import { Request } from "../protocol/request.ts";
@@ -54,6 +56,7 @@ export interface LatencySample {
 
 /** What commands may ask of the server. */
 export interface Services {
+  readonly persistence: PersistenceService;
   readonly commands: CommandTable;
   readonly clients: ReadonlyMap<number, Client>;
   /** The requirepass directive; empty for none. */
@@ -71,10 +74,24 @@ export interface Services {
   kill(client: Client, caller: Client): void;
   pause(untilMs: number, writesOnly: boolean): void;
   unpause(): void;
-  shutdown(): void;
+  /** Stops the server; returns why it could not, or "". */
+  shutdown(mode: SaveMode, force: boolean): string;
   /** What CONFIG allows DEBUG to: no, yes, local. */
   mayDebug(client: Client): boolean;
 }
+
+/** The durability of the data: see persistence/persistence.ts. */
+export interface PersistenceService {
+  readonly lastSaveMs: number;
+  readonly rewriteScheduled: boolean;
+  /** These return an error text, or "" (for `saveInBackground`: the reply). */
+  save(): string;
+  saveInBackground(scheduled: boolean): string;
+  rewrite(): string;
+  reload(): string;
+}
+
+export type SaveMode = "save" | "nosave" | "default";
 
 export interface ConfigService {
   /** Names and values of the directives that match any of the glob patterns. */
@@ -97,6 +114,10 @@ export class Context {
   client!: Client;
   /** Changes made to the keyspace by this call. */
   dirty = 0;
+  /** Where changes are written down; null while nobody wants them. */
+  journal: Journal | null = null;
+  /** The call has written its effect itself. */
+  effectWritten = false;
   /** Indexes of arguments that are secrets, which no log may show. */
   readonly secrets: number[] = [];
 
@@ -105,6 +126,32 @@ export class Context {
     this.keyspace = keyspace;
     this.server = server;
     this.db = keyspace.databases[0]!;
+  }
+
+  /**
+   * To be called where the call's own words do not say what it did: a writer for a command of
+   * `count` arguments that does, or null where nobody wants it.
+   */
+  effect(count: number): CommandWriter | null {
+    this.effectWritten = true;
+    return this.journal === null ? null : this.journal.begin(this.db.index, count);
+  }
+
+  /** The effect is that the key in argument `index` is gone. */
+  effectDelete(index: number): void {
+    const out = this.effect(2);
+    if (out === null) return;
+    out.text("DEL");
+    out.copy(this.args, index);
+  }
+
+  /** The effect is that the key in argument `index` expires at that time. */
+  effectExpire(index: number, expireAtMs: number): void {
+    const out = this.effect(3);
+    if (out === null) return;
+    out.text("PEXPIREAT");
+    out.copy(this.args, index);
+    out.integer(expireAtMs);
   }
 
   get nowMs(): number {

@@ -210,6 +210,17 @@ const DEBUG_COMMANDS: Readonly<Record<string, DebugCommand>> = {
     max: 3,
     run: protocol,
   },
+  reload: {
+    usage: "RELOAD",
+    summary: "Writes all data to the RDB file and reads it back.",
+    min: 2,
+    max: 2,
+    run: (c) => {
+      const error = c.server.persistence.reload();
+      if (error === "") c.reply.ok();
+      else c.reply.error(error);
+    },
+  },
   check: {
     usage: "CHECK",
     summary: "Walks the whole keyspace and asserts its invariants.",

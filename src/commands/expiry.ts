@@ -88,8 +88,14 @@ function expire(c: Context, unitMs: number, relative: boolean): void {
     c.reply.integer(0);
     return;
   }
-  if (time <= c.nowMs) c.db.remove(ref);
-  else c.db.setExpiry(ref, time);
+  // While the data is loaded no time has come: what is to go is removed by a command of its own.
+  if (time <= c.nowMs && !c.keyspace.frozen) {
+    c.db.remove(ref);
+    c.effectDelete(1);
+  } else {
+    c.db.setExpiry(ref, time);
+    c.effectExpire(1, time);
+  }
   c.dirty++;
   c.reply.integer(1);
 }

@@ -7,6 +7,7 @@ import { INTROSPECTION_COMMANDS } from "./introspection.ts";
 import { KEY_COMMANDS } from "./keys.ts";
 import { LATENCY_COMMANDS } from "./latency.ts";
 import { LIST_COMMANDS } from "./lists.ts";
+import { PERSISTENCE_COMMANDS } from "./persistence.ts";
 import { SERVER_COMMANDS } from "./server.ts";
 import { STRING_COMMANDS } from "./strings.ts";
 
@@ -16,6 +17,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...KEY_COMMANDS,
   ...EXPIRY_COMMANDS,
   ...CONNECTION_COMMANDS,
+  ...PERSISTENCE_COMMANDS,
   ...SERVER_COMMANDS,
   ...LATENCY_COMMANDS,
   ...INTROSPECTION_COMMANDS,

@@ -42,7 +42,7 @@ function push(c: Context, atHead: boolean, mustExist: boolean): void {
   const { chain } = c.keyspace;
   const { count } = c.args;
   if (ref === 0) chain.openNew();
-  else c.db.openList(ref);
+  else c.db.openListToWrite(ref);
   for (let i = 2; i < count; i++) {
     const size = measure(c, i);
     if (atHead) chain.pushHead(element, size);
@@ -68,14 +68,15 @@ function popOne(c: Context, atHead: boolean): void {
 }
 
 /** Replies with an array of up to `count` elements from one end and removes them. */
-function popMany(c: Context, ref: number, atHead: boolean, count: number): void {
-  c.db.openList(ref);
+function popMany(c: Context, ref: number, atHead: boolean, count: number): number {
+  c.db.openListToWrite(ref);
   const { chain } = c.keyspace;
   const taken = Math.min(count, chain.length);
   c.reply.array(taken);
   for (let i = 0; i < taken; i++) popOne(c, atHead);
   c.db.closeList(ref);
   c.dirty += taken;
+  return taken;
 }
 
 function pop(c: Context, atHead: boolean): void {
@@ -100,7 +101,7 @@ function pop(c: Context, atHead: boolean): void {
     popMany(c, ref, atHead, count);
     return;
   }
-  c.db.openList(ref);
+  c.db.openListToWrite(ref);
   popOne(c, atHead);
   c.db.closeList(ref);
   c.dirty++;
@@ -141,7 +142,13 @@ function lmpop(c: Context): void {
     if (!c.isList(ref)) return;
     c.reply.array(2);
     c.reply.bulk(args.bytes, args.start[i]!, args.length[i]!);
-    popMany(c, ref, atHead, Math.max(1, count));
+    const taken = popMany(c, ref, atHead, Math.max(1, count));
+    const out = c.effect(3);
+    if (out !== null) {
+      out.text(atHead ? "LPOP" : "RPOP");
+      out.copy(args, i);
+      out.integer(taken);
+    }
     return;
   }
   c.reply.nullArray();
@@ -160,7 +167,7 @@ function move(c: Context, fromHead: boolean, toHead: boolean): void {
   const { chain } = c.keyspace;
   const target = c.lookupWrite(2);
   if (!c.isList(target)) return;
-  db.openList(source);
+  db.openListToWrite(source);
   chain.seek(fromHead ? 0 : chain.length - 1);
   chain.read(element);
   replyElement(c);
@@ -180,13 +187,13 @@ function move(c: Context, fromHead: boolean, toHead: boolean): void {
   }
   // Elsewhere it is pushed first and popped then.
   if (target === 0) chain.openNew();
-  else db.openList(target);
+  else db.openListToWrite(target);
   if (toHead) chain.pushHead(element, size);
   else chain.pushTail(element, size);
   if (target === 0) db.addList(args.bytes, args.start[2]!, args.length[2]!);
   else db.closeList(target);
   c.lookupWrite(1);
-  db.openList(source);
+  db.openListToWrite(source);
   if (fromHead) chain.popHead();
   else chain.popTail();
   db.closeList(source);
@@ -366,7 +373,7 @@ function lset(c: Context): void {
   if (!c.isList(ref)) return;
   let index = c.integer(2);
   if (Number.isNaN(index) || !elementsFit(c, 3)) return;
-  c.db.openList(ref);
+  c.db.openListToWrite(ref);
   const { chain } = c.keyspace;
   if (index < 0) index += chain.length;
   if (index < 0 || index >= chain.length) {
@@ -395,7 +402,7 @@ function linsert(c: Context): void {
   if (!c.isList(ref) || !elementsFit(c, 4)) return;
   const { chain } = c.keyspace;
   const [encoded, encodedSize] = encode(c, 3);
-  c.db.openList(ref);
+  c.db.openListToWrite(ref);
   chain.seek(0);
   while (!chain.equals(encoded, encodedSize)) {
     if (chain.stepNext()) continue;
@@ -420,7 +427,7 @@ function lrem(c: Context): void {
   if (!c.isList(ref)) return;
   const { chain } = c.keyspace;
   const [encoded, size] = encode(c, 3);
-  c.db.openList(ref);
+  c.db.openListToWrite(ref);
   const limit = count === 0 ? Number.POSITIVE_INFINITY : Math.abs(count);
   const removed =
     count >= 0
@@ -442,7 +449,7 @@ function ltrim(c: Context): void {
     return;
   }
   if (!c.isList(ref)) return;
-  c.db.openList(ref);
+  c.db.openListToWrite(ref);
   const { chain } = c.keyspace;
   const { length } = chain;
   start = Math.max(0, start < 0 ? start + length : start);

@@ -22,21 +22,27 @@ function time(c: Context): void {
 function shutdown(c: Context): void {
   const { args, reply } = c;
   let abort = false;
+  let force = false;
   let others = false;
   let save = 0;
   for (let i = 1; i < args.count; i++) {
     if (args.is(i, "nosave")) save |= 1;
     else if (args.is(i, "save")) save |= 2;
     else if (args.is(i, "abort")) abort = true;
-    else if (!args.is(i, "now") && !args.is(i, "force")) save = 3;
+    else if (args.is(i, "force")) force = true;
+    else if (!args.is(i, "now")) save = 3;
     others ||= !args.is(i, "abort");
   }
   if (save === 3 || (abort && others)) {
     c.syntaxError();
     return;
   }
-  if (abort) reply.error("ERR No shutdown in progress.");
-  else c.server.shutdown();
+  if (abort) {
+    reply.error("ERR No shutdown in progress.");
+    return;
+  }
+  const error = c.server.shutdown(save === 1 ? "nosave" : save === 2 ? "save" : "default", force);
+  if (error !== "") reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
 }
 
 // ── CONFIG ───────────────────────────────────────────────────────────────────────────────────

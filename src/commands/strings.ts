@@ -96,7 +96,19 @@ function set(c: Context): void {
     return;
   }
   c.setString(ref, 1, 2, expireAtMs);
+  if (options & EXPIRES) setEffect(c, 2, expireAtMs);
   if ((options & GET) === 0) c.reply.ok();
+}
+
+/** What is to be repeated of a SET with an expiry names its time, not how far off it is. */
+function setEffect(c: Context, value: number, expireAtMs: number): void {
+  const out = c.effect(5);
+  if (out === null) return;
+  out.text("SET");
+  out.copy(c.args, 1);
+  out.copy(c.args, value);
+  out.text("PXAT");
+  out.integer(expireAtMs);
 }
 
 function setnx(c: Context): void {
@@ -109,6 +121,7 @@ function setWithTtl(c: Context, unitMs: number): void {
   const expireAtMs = absoluteExpiry(c, 2, unitMs, true);
   if (Number.isNaN(expireAtMs)) return;
   c.setString(c.lookupWrite(1), 1, 3, expireAtMs);
+  setEffect(c, 3, expireAtMs);
   c.reply.ok();
 }
 
@@ -123,6 +136,7 @@ function getdel(c: Context): void {
   c.replyString(ref);
   if (ref === 0) return;
   c.db.remove(ref);
+  c.effectDelete(1);
   c.dirty++;
 }
 
@@ -140,12 +154,17 @@ function getex(c: Context): void {
   c.replyString(ref);
   if (options & (EXAT | PXAT) && expireAtMs <= c.nowMs) {
     c.db.remove(ref);
+    c.effectDelete(1);
     c.dirty++;
   } else if (expireAtMs !== NO_EXPIRY) {
     c.db.setExpiry(ref, expireAtMs);
+    c.effectExpire(1, expireAtMs);
     c.dirty++;
   } else if (options & PERSIST && c.db.expiryOf(ref) >= 0) {
     c.db.clearExpiry(ref);
+    const out = c.effect(2);
+    out?.text("PERSIST");
+    out?.copy(c.args, 1);
     c.dirty++;
   }
 }
@@ -365,6 +384,13 @@ function incrbyfloat(c: Context): void {
   const { args } = c;
   const { start, length: lengths, bytes } = args;
   c.db.setText(ref, bytes, start[1]!, lengths[1]!, text, 0, text.length, KEEP_EXPIRY);
+  const out = c.effect(4);
+  if (out !== null) {
+    out.text("SET");
+    out.copy(args, 1);
+    out.argument(text, 0, text.length);
+    out.text("KEEPTTL");
+  }
   c.dirty++;
   c.reply.bulk(text, 0, text.length);
 }

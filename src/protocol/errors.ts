@@ -20,6 +20,7 @@ export const DB_NOT_AN_INT =
 export const INVALID_FIRST_DB_INDEX = "ERR invalid first DB index";
 export const INVALID_SECOND_DB_INDEX = "ERR invalid second DB index";
 export const OOM = "OOM command not allowed when used memory > 'maxmemory'.";
+export const LOADING = "LOADING Redis is loading the dataset in memory";
 export const NO_AUTH = "NOAUTH Authentication required.";
 export const NO_AUTH_HELLO =
   "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";

@@ -22,6 +22,8 @@ export class Config implements ConfigService {
   readonly #startFolder = process.cwd();
   readonly #values = new Map<string, string>();
   readonly #numbers = new Map<string, number>();
+  /** Directives that file or arguments have set; empty once they have been read. */
+  readonly #given = new Set<string>();
   readonly #listeners: ((name: string) => void)[] = [];
 
   /**
@@ -34,6 +36,7 @@ export class Config implements ConfigService {
     this.#store("dir", this.#startFolder);
     if (file !== "") this.#readFile(file);
     this.#readArguments(args);
+    this.#given.clear();
     this.#store("dir", resolve(this.text("dir")));
   }
 
@@ -83,6 +86,7 @@ export class Config implements ConfigService {
     if (wrong !== "")
       throw new ConfigError(`${where}bad value '${value}' for '${given}': ${wrong}`);
     this.#store(name, this.#merged(name, stored));
+    this.#given.add(name);
   }
 
   #store(name: string, value: string): void {
@@ -92,6 +96,10 @@ export class Config implements ConfigService {
 
   /** Output limits are set by class: what is not named stays. */
   #merged(name: string, value: string): string {
+    // Each line of the file adds a save point; the first takes the place of the usual ones.
+    if (name === "save" && value !== "" && this.#given.has(name)) {
+      return `${this.text(name)} ${value}`.trim();
+    }
     if (name !== "client-output-buffer-limit") return value;
     const limits = outputLimits(this.text(name));
     for (const [kind, limit] of outputLimits(value)) limits.set(kind, limit);

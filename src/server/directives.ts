@@ -109,6 +109,14 @@ function checkOutputLimits(words: readonly string[]): string {
   return "";
 }
 
+/** "seconds changes", repeated. */
+function checkSavePoints(words: readonly string[]): string {
+  const wrong = "Invalid save parameters";
+  if (words.join("") === "") return "";
+  if (words.length % 2 !== 0 || !words.every((word) => /^[0-9]+$/.test(word))) return wrong;
+  return words.every((word, i) => i % 2 === 1 || Number(word) >= 1) ? "" : wrong;
+}
+
 export const DIRECTIVES: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["port", fix(integer(6379, 0, 65535n))],
   ["bind", fix({ kind: "words", default: "* -::*", check: () => "" })],
@@ -161,15 +169,20 @@ export const DIRECTIVES: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ],
   ["maxmemory", set(memory("0", 0, UINT64_MAX))],
   ["maxmemory-policy", set(choice("noeviction", "noeviction"))],
-  // Tools ask for these two; nothing is saved yet, so nothing else is accepted.
-  [
-    "save",
-    fix({
-      kind: "words",
-      default: "",
-      check: (words) => (words.join("") === "" ? "" : "saving is not available"),
-    }),
-  ],
-  ["appendonly", fix(choice("no", "no"))],
+  ["save", set({ kind: "words", default: "3600 1 300 100 60 10000", check: checkSavePoints })],
+  ["dbfilename", set(text("dump.rdb"))],
+  ["rdbcompression", set(boolean("yes"))],
+  ["rdbchecksum", fix(boolean("yes"))],
+  ["stop-writes-on-bgsave-error", set(boolean("yes"))],
+  ["appendonly", set(boolean("no"))],
+  ["appendfilename", fix(text("appendonly.aof"))],
+  ["appenddirname", fix(text("appendonlydir"))],
+  ["appendfsync", set(choice("everysec", "everysec", "always", "no"))],
+  ["no-appendfsync-on-rewrite", set(boolean("no"))],
+  ["auto-aof-rewrite-percentage", set(integer(100, 0, INT_MAX))],
+  ["auto-aof-rewrite-min-size", set(memory("67108864"))],
+  ["aof-load-truncated", set(boolean("yes"))],
+  ["aof-use-rdb-preamble", set(boolean("yes"))],
+  ["aof-timestamp-enabled", set(boolean("no"))],
   ["daemonize", fix(choice("no", "no"))],
 ]);

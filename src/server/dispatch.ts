@@ -5,6 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import {
+  ALLOWED_LOADING,
   type Command,
   DENY_OOM,
   FAST,
@@ -14,8 +15,9 @@ import {
   WRITE,
 } from "../commands/command.ts";
 import type { CommandTable } from "../commands/command-table.ts";
-import { Context, type Services } from "../commands/context.ts";
+import { type Client, Context, type Services } from "../commands/context.ts";
 import { OutOfMemory } from "../memory/heap.ts";
+import type { Persistence } from "../persistence/persistence.ts";
 import * as errors from "../protocol/errors.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
 import type { Request } from "../protocol/request.ts";
@@ -40,6 +42,7 @@ export interface DispatchOptions {
   readonly latency: LatencyMonitor;
   readonly clock: Clock;
   readonly log: Log;
+  readonly persistence: Persistence;
 }
 
 export class Dispatch {
@@ -51,9 +54,9 @@ export class Dispatch {
   readonly #latency: LatencyMonitor;
   readonly #clock: Clock;
   readonly #log: Log;
-  /** Commands run (refused ones do not count), and changes that they made to the keyspace. */
+  readonly #persistence: Persistence;
+  /** Commands run; refused ones do not count. */
   calls = 0;
-  dirty = 0;
   /** Error replies, in all and by code. */
   errorReplies = 0;
   readonly errorCounts = new Map<string, number>();
@@ -73,6 +76,7 @@ export class Dispatch {
     this.#commands = options.commands;
     this.#keyspace = options.keyspace;
     this.#reply = options.writer;
+    this.#persistence = options.persistence;
     this.#slowlog = options.slowlog;
     this.#latency = options.latency;
     this.#clock = options.clock;
@@ -159,6 +163,18 @@ export class Dispatch {
       command.rejected++;
       return null;
     }
+    const refusal = this.#persistence.loading
+      ? (command.bits & ALLOWED_LOADING) === 0
+        ? errors.LOADING
+        : ""
+      : command.bits & WRITE
+        ? this.#persistence.refusal
+        : "";
+    if (refusal !== "") {
+      reply.error(refusal);
+      command.rejected++;
+      return null;
+    }
     if (command.bits & DENY_OOM && this.#isOutOfMemory(request)) {
       reply.error(errors.OOM);
       command.rejected++;
@@ -184,6 +200,9 @@ export class Dispatch {
     context.client = client;
     context.db = client.database;
     context.dirty = 0;
+    const { journal } = this.#persistence;
+    context.journal = journal;
+    context.effectWritten = false;
     this.#keyspace.touching = !client.noTouch;
     const isQuick =
       request.count <= command.quickArguments &&
@@ -201,7 +220,12 @@ export class Dispatch {
         reply.error("ERR internal error, see the server's log");
       }
     }
-    this.dirty += context.dirty;
+    if (context.dirty > 0) {
+      this.#persistence.changes += context.dirty;
+      if (journal !== null && !context.effectWritten && command.bits & WRITE) {
+        journal.begin(context.db.index, request.count).requestBody(request);
+      }
+    }
     if (reply.errors > 0) command.failed++;
     if (isQuick) {
       if (command.untimedCalls++ === 0) this.#untimed.push(command);
@@ -240,6 +264,20 @@ export class Dispatch {
     }
     this.#reply.at = start;
     if (client.replyMode === "skip") client.replyMode = "on";
+  }
+
+  /** Runs a command that was read from a file; throws where there is none of that name. */
+  replay(client: Client, request: Request): void {
+    const handler = this.#commands.find(request, 0)?.handler;
+    if (handler === undefined) throw new Error(`unknown command '${request.text(0)}'`);
+    const context = this.#context;
+    context.args = request;
+    context.client = client;
+    context.db = client.database;
+    context.journal = null;
+    handler(context);
+    this.#reply.at = 0;
+    this.#reply.errors = 0;
   }
 
   /** The client broke the protocol: it is told, and closed. */

@@ -131,7 +131,7 @@ function persistenceFields(server: Server): Fields {
   return [
     ["loading", 0],
     ["async_loading", 0],
-    ["rdb_changes_since_last_save", server.dispatch.dirty],
+    ["rdb_changes_since_last_save", server.persistence.changes],
     ["rdb_bgsave_in_progress", 0],
     ["rdb_last_save_time", Math.floor(server.startedMs / 1000)],
     ["rdb_last_bgsave_status", "ok"],

@@ -33,26 +33,26 @@ export async function runServer(args: readonly string[]): Promise<number> {
     return 1;
   }
   const log = new Log();
-  const stopped = Promise.withResolvers<void>();
+  const stopped = Promise.withResolvers<number>();
   const server = new Server({ config, log, onStopped: stopped.resolve });
   log.notice(`StormDB ${STORMDB_VERSION} is starting, pid ${process.pid}`);
   if (config.file === "") log.notice("No config file given: using the defaults");
   try {
-    server.start();
+    await server.start();
   } catch (error) {
     log.warning((error as Error).message);
+    server.stop();
     process.stderr.write(`stormdb: ${(error as Error).message}\n`);
     return 1;
   }
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => server.shutdown());
+    process.on(signal, () => server.shutdown("default", false));
   }
   if (server.port > 0) log.notice(`Ready to accept connections on port ${server.port}`);
   if (config.text("unixsocket") !== "") {
     log.notice(`Ready to accept connections on ${config.text("unixsocket")}`);
   }
-  await stopped.promise;
-  return 0;
+  return stopped.promise;
 }
 
 /** Enters the folder `dir` and tries the log file; returns what is wrong with them, or "". */

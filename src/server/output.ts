@@ -3,6 +3,7 @@
  * client has a range of it; at the end of the tick every range goes out in one write. What a
  * socket does not take is copied to the client's backlog, which the output limits bound.
  */
+import { freeBytes } from "../base/bytes.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
 import type { Connection } from "./connection.ts";
 
@@ -25,12 +26,17 @@ export class Output {
   readonly #waiting: Connection[] = [];
   readonly #flush = () => this.flush();
   readonly #cut: (client: Connection) => void;
+  readonly #beforeSend: () => void;
   #scheduled = false;
   #from = 0;
 
-  /** `cut` is called for a client whose backlog is over a limit. */
-  constructor(writer: ReplyWriter, cut: (client: Connection) => void) {
+  /**
+   * `beforeSend` is called before replies leave, so that what they say is on disk if it must be.
+   * `cut` is called for a client whose backlog is over a limit.
+   */
+  constructor(writer: ReplyWriter, cut: (client: Connection) => void, beforeSend: () => void) {
     this.writer = writer;
+    this.#beforeSend = beforeSend;
     this.#cut = cut;
   }
 
@@ -51,6 +57,7 @@ export class Output {
       } else if (client.replyTo === from) {
         client.replyTo = to;
       } else {
+        this.#beforeSend();
         this.#send(client);
         client.replyFrom = from;
         client.replyTo = to;
@@ -77,6 +84,7 @@ export class Output {
 
   flush(): void {
     this.#scheduled = false;
+    this.#beforeSend();
     const waiting = this.#waiting;
     for (let i = 0; i < waiting.length; i++) {
       const client = waiting[i]!;
@@ -138,6 +146,7 @@ export class Output {
         break;
       }
       backlog.shift();
+      freeBytes(head);
     }
     this.#enforceLimit(client);
     if (client.closing && client.backlogBytes === 0 && client.replyFrom < 0) client.socket.end();

@@ -7,10 +7,12 @@ import { Log, type LogLevel } from "../base/log.ts";
 import { Random } from "../base/random.ts";
 import type { Command } from "../commands/command.ts";
 import { CommandTable } from "../commands/command-table.ts";
-import type { Client, Services } from "../commands/context.ts";
+import type { Client, SaveMode, Services } from "../commands/context.ts";
 import { COMMANDS } from "../commands/index.ts";
+import { Persistence } from "../persistence/persistence.ts";
 import { MAX_CLIENTS, PROTECTED_MODE } from "../protocol/errors.ts";
 import { ReplyWriter } from "../protocol/reply-writer.ts";
+import type { Database } from "../store/database.ts";
 import { Keyspace } from "../store/keyspace.ts";
 import { type Config, outputLimits } from "./config.ts";
 import { Connection } from "./connection.ts";
@@ -19,7 +21,9 @@ import { infoText } from "./info.ts";
 import { Intake } from "./intake.ts";
 import { LatencyMonitor } from "./latency.ts";
 import { Output } from "./output.ts";
+import { persistenceSettings } from "./persistence-settings.ts";
 import { Rates } from "./rates.ts";
+import { Replayer } from "./replayer.ts";
 import { Slowlog } from "./slowlog.ts";
 
 type Listener = TCPSocketListener<Connection> | UnixSocketListener<Connection>;
@@ -38,7 +42,7 @@ export interface ServerOptions {
   readonly clock?: Clock;
   readonly seed?: number;
   /** Called when the server has stopped by SHUTDOWN. */
-  readonly onStopped?: () => void;
+  readonly onStopped?: (exitCode: number) => void;
 }
 
 export class Server implements Services {
@@ -53,6 +57,7 @@ export class Server implements Services {
   readonly clients = new Map<number, Connection>();
   readonly slowlog = new Slowlog();
   readonly latency = new LatencyMonitor();
+  readonly persistence: Persistence;
   readonly output: Output;
   readonly dispatch: Dispatch;
   readonly intake: Intake;
@@ -66,7 +71,7 @@ export class Server implements Services {
   outputBufferCuts = 0;
 
   readonly #listeners: Listener[] = [];
-  readonly #onStopped: () => void;
+  readonly #onStopped: (exitCode: number) => void;
   #nextClientId = 1;
   #port = 0;
   /** The Unix socket that this server has made, and not another one that uses the same path. */
@@ -93,10 +98,24 @@ export class Server implements Services {
     });
     this.startupBytes = this.keyspace.heap.usedBytes;
     const writer = new ReplyWriter();
-    this.output = new Output(writer, (client) => {
-      this.outputBufferCuts++;
-      this.#cut(client, "its output buffer is over client-output-buffer-limit");
+    const loader = new Replayer(this.keyspace.databases[0]!);
+    this.persistence = new Persistence({
+      space: this.keyspace,
+      clock,
+      log,
+      settings: persistenceSettings(this.config),
+      execute: (request) => this.dispatch.replay(loader, request),
+      die: (reason) => this.#die(reason),
     });
+    this.keyspace.onExpired = (database, ref) => this.#journalExpiry(database, ref);
+    this.output = new Output(
+      writer,
+      (client) => {
+        this.outputBufferCuts++;
+        this.#cut(client, "its output buffer is over client-output-buffer-limit");
+      },
+      () => this.persistence.flush(),
+    );
     this.dispatch = new Dispatch({
       commands: this.commands,
       keyspace: this.keyspace,
@@ -106,6 +125,7 @@ export class Server implements Services {
       latency: this.latency,
       clock,
       log,
+      persistence: this.persistence,
     });
     this.intake = new Intake(this.dispatch, this.output, (client, reason) => {
       this.queryBufferCuts++;
@@ -117,7 +137,10 @@ export class Server implements Services {
       this.output.sentBytes,
     ]);
     for (const name of this.config.get(["*"]).keys()) this.#applyDirective(name);
-    this.config.onChange((name) => this.#applyDirective(name));
+    this.config.onChange((name) => {
+      this.#applyDirective(name);
+      if (name === "appendonly") this.#switchAppendOnly();
+    });
   }
 
   get password(): string {
@@ -131,8 +154,11 @@ export class Server implements Services {
 
   // ── Starting and stopping ──────────────────────────────────────────────────────────────────
 
-  /** Binds the addresses and starts the timers. Throws where an address cannot be bound. */
-  start(): void {
+  /**
+   * Binds the addresses, starts the timers and loads the data; meanwhile clients are told to wait.
+   * Throws where an address cannot be bound, and LoadError.
+   */
+  async start(): Promise<void> {
     const { config } = this;
     const port = config.number("port");
     // Port 0 means no TCP, as in Redis, unless there would then be no way in: then any free port.
@@ -143,6 +169,7 @@ export class Server implements Services {
     if (path !== "") this.#listenUnix(path);
     if (this.#listeners.length === 0) throw new Error("there is no address to listen on");
     this.#scheduleCron();
+    await this.persistence.load();
   }
 
   #listen(given: string, port: number): void {
@@ -202,11 +229,34 @@ export class Server implements Services {
     }
   }
 
-  shutdown(): void {
+  shutdown(mode: SaveMode, force: boolean): string {
     this.log.notice("User requested shutdown...");
+    const error = this.persistence.close(mode);
+    if (error !== "" && !force) {
+      this.log.warning(
+        "Errors trying to shut down the server. Check the logs for more information.",
+      );
+      return error;
+    }
     this.stop();
     this.log.warning("StormDB is now ready to exit, bye bye...");
-    this.#onStopped();
+    this.#onStopped(0);
+    return "";
+  }
+
+  /** Ends at once, without a reply to anybody. */
+  #die(reason: string): void {
+    this.log.warning(reason);
+    for (const client of this.clients.values()) client.socket.terminate();
+    this.#onStopped(1);
+  }
+
+  #journalExpiry(database: Database, ref: number): void {
+    this.persistence.changes++;
+    const out = this.persistence.journal?.begin(database.index, 2);
+    if (out === undefined) return;
+    out.text("DEL");
+    out.argument(database.bytesOf(ref), database.keyAt(ref), database.keyLength(ref));
   }
 
   // ── Connections ────────────────────────────────────────────────────────────────────────────
@@ -350,6 +400,7 @@ export class Server implements Services {
 
   #applyDirective(name: string): void {
     const { config } = this;
+    this.persistence.configure(persistenceSettings(config));
     switch (name) {
       case "loglevel":
         this.log.level = config.text(name) as LogLevel;
@@ -396,6 +447,11 @@ export class Server implements Services {
     }
   }
 
+  #switchAppendOnly(): void {
+    const error = this.persistence.setAppendOnly(this.config.flag("appendonly"));
+    if (error !== "") this.log.warning(`Can't switch the append only file: ${error}`);
+  }
+
   // ── Time ───────────────────────────────────────────────────────────────────────────────────
 
   #scheduleCron(): void {
@@ -420,6 +476,8 @@ export class Server implements Services {
         this.#close(client);
       }
     }
+    this.persistence.tick();
+    if (this.persistence.loading) return;
     this.#background();
     this.#scheduleExpiry();
   }

@@ -35,6 +35,7 @@ import {
   INTEGER,
   LIST,
   LOW_MASK,
+  MARK,
   RAW,
   STRING,
   TEXT,
@@ -100,12 +101,33 @@ export class Database {
     const hash = space.hash.of(key, offset, length);
     this.#hash = hash;
     const ref = space.table.find(space.tableRoot(this.index), hash, key, offset, length);
-    if (ref !== 0 && hasExpiry(this.metaOf(ref)) && space.wheel.timeOf(ref) < space.clock.nowMs) {
-      this.remove(ref);
-      space.expired++;
+    if (ref !== 0 && this.isExpired(ref)) {
+      this.#expire(ref);
       return 0;
     }
     return ref;
+  }
+
+  /** The key's entry, or 0, whether its time has come or not. */
+  find(key: Uint8Array, offset: number, length: number): number {
+    const space = this.#space;
+    this.#hash = space.hash.of(key, offset, length);
+    return space.table.find(space.tableRoot(this.index), this.#hash, key, offset, length);
+  }
+
+  /** Removes the entry that was found: its time has come. */
+  #expire(ref: number): void {
+    const space = this.#space;
+    space.expired++;
+    space.onExpired?.(this, ref);
+    this.remove(ref);
+  }
+
+  /** To be called before anything of an entry changes that a snapshot holds. */
+  #beforeChange(ref: number): void {
+    const space = this.#space;
+    if (space.walk === null || (this.metaOf(ref) & MARK) === space.mark) return;
+    space.walk.beforeChange(space.tableRoot(this.index), ref);
   }
 
   #touch(ref: number): void {
@@ -220,6 +242,7 @@ export class Database {
   ): number {
     // A text of the same length, without expiry before and after: only its bytes change.
     const isSame = ref !== 0 && expireAtMs < 0 && this.#isPlainText(ref, length);
+    if (isSame) this.#beforeChange(ref);
     const entry = isSame
       ? ref
       : this.#place(ref, key, keyFrom, keyBytes, STRING | TEXT, length, expireAtMs);
@@ -235,7 +258,7 @@ export class Database {
   #isPlainText(ref: number, length: number): boolean {
     const words = this.#words[ref >>> SEGMENT_SHIFT]!;
     const w = (ref & UNIT_MASK) << 1;
-    return words[w + VALUE_WORD] === length && (words[w]! & LOW_MASK) === (STRING | TEXT);
+    return words[w + VALUE_WORD] === length && (words[w]! & LOW_MASK & ~MARK) === (STRING | TEXT);
   }
 
   /** Sets the key last looked up to an integer. */
@@ -250,7 +273,7 @@ export class Database {
     let entry = ref;
     if (ref === 0 || expireAtMs !== KEEP_EXPIRY || (this.metaOf(ref) & HAS_HIGH) === 0) {
       entry = this.#place(ref, key, keyFrom, keyBytes, STRING | INTEGER, 0, expireAtMs);
-    }
+    } else this.#beforeChange(ref);
     if (typeof value === "number") this.#writeInteger(entry, value);
     else this.#writeBigInteger(entry, value);
     return entry;
@@ -278,6 +301,7 @@ export class Database {
    * there stays, and what is new is zero. Room for more is left, so that appending is cheap.
    */
   growText(ref: number, length: number): number {
+    this.#beforeChange(ref);
     let entry = ref;
     if (this.metaOf(entry) & HAS_HIGH) entry = this.#integerToText(entry);
     const have = this.textLength(entry);
@@ -327,7 +351,13 @@ export class Database {
 
   // ── Lists ──────────────────────────────────────────────────────────────────────────────────
 
-  /** Opens the list's chain. */
+  /** Opens the list's chain to change it. */
+  openListToWrite(ref: number): void {
+    this.#beforeChange(ref);
+    this.openList(ref);
+  }
+
+  /** Opens the list's chain to read it. */
   openList(ref: number): void {
     const words = this.#words[ref >>> SEGMENT_SHIFT]!;
     const w = (ref & UNIT_MASK) << 1;
@@ -367,6 +397,7 @@ export class Database {
 
   /** Sets the expiry of the entry of the key last looked up. */
   setExpiry(ref: number, expireAtMs: number): number {
+    this.#beforeChange(ref);
     const { wheel } = this.#space;
     const root = this.#wheelRoot();
     let entry = ref;
@@ -382,6 +413,7 @@ export class Database {
 
   /** Takes the expiry off the entry; it does not move. */
   clearExpiry(ref: number): void {
+    this.#beforeChange(ref);
     const space = this.#space;
     space.wheel.remove(space.wheelRoot(this.index), ref);
     const bytes = this.bytesOf(ref);
@@ -403,8 +435,7 @@ export class Database {
     const ref = space.wheel.due(root, space.clock.nowMs - 1);
     if (ref === 0) return false;
     space.table.locate(space.tableRoot(this.index), ref);
-    this.remove(ref);
-    space.expired++;
+    this.#expire(ref);
     return true;
   }
 
@@ -418,6 +449,7 @@ export class Database {
 
   /** Removes the entry of the key last looked up. */
   remove(ref: number): void {
+    this.#beforeChange(ref);
     this.#space.freeValue(ref);
     this.#removeEntry(ref);
   }
@@ -434,6 +466,7 @@ export class Database {
    * that key does not exist. Value and expiry go along.
    */
   moveTo(ref: number, target: Database, key: Uint8Array, keyFrom: number, keyBytes: number): void {
+    this.#beforeChange(ref);
     const space = this.#space;
     const meta = this.metaOf(ref);
     const expireAtMs = this.expiryOf(ref);
@@ -473,7 +506,9 @@ export class Database {
     copyBytes(from, start, to, base, head);
     copyBytes(key, keyFrom, to, base + head, keyBytes);
     copyBytes(from, start + oldEnd, to, base + head + keyBytes, tail);
-    this.#words[block >>> SEGMENT_SHIFT]![(base >>> 2) + KEY_LENGTH_WORD] = keyBytes;
+    const words = this.#words[block >>> SEGMENT_SHIFT]!;
+    words[(base >>> 2) + KEY_LENGTH_WORD] = keyBytes;
+    words[base >>> 2] = (meta & ~MARK) | this.#space.mark;
     return block;
   }
 
@@ -508,13 +543,13 @@ export class Database {
       const ref = space.table.random(space.tableRoot(this.index), space.random);
       if (ref === 0 || !this.isExpired(ref)) return ref;
       space.table.locate(space.tableRoot(this.index), ref);
-      this.remove(ref);
-      space.expired++;
+      this.#expire(ref);
     }
   }
 
   isExpired(ref: number): boolean {
-    return hasExpiry(this.metaOf(ref)) && this.#space.wheel.timeOf(ref) < this.#space.clock.nowMs;
+    if (!hasExpiry(this.metaOf(ref)) || this.#space.frozen) return false;
+    return this.#space.wheel.timeOf(ref) < this.#space.clock.nowMs;
   }
 
   /** The average time to live of a sample of the keys that expire, in ms; 0 if none does. */
@@ -593,6 +628,7 @@ export class Database {
   ): number {
     const space = this.#space;
     const { heap, wheel } = space;
+    if (ref !== 0) this.#beforeChange(ref);
     const hadExpiry = ref !== 0 && hasExpiry(this.metaOf(ref));
     let expiry = expireAtMs;
     if (expiry === KEEP_EXPIRY && hadExpiry) expiry = wheel.timeOf(ref);
@@ -616,7 +652,7 @@ export class Database {
     const segment = block >>> SEGMENT_SHIFT;
     const words = this.#words[segment]!;
     const w = (block & UNIT_MASK) << 1;
-    words[w + META_WORD] = flags | (space.accessClock << CLOCK_SHIFT);
+    words[w + META_WORD] = flags | space.mark | (space.accessClock << CLOCK_SHIFT);
     words[w + KEY_LENGTH_WORD] = keyBytes;
     copyBytes(key, keyFrom, this.#bytes[segment]!, (w << 2) + keyOffset(flags), keyBytes);
     if (expiry >= 0) {

@@ -1,7 +1,7 @@
 /**
  * An entry: a key with its value, one record (memory/record.ts) in the keyspace's table.
  *
- *     meta, low byte:   type (3 bits) | HAS_EXPIRY | 0 | HAS_HIGH | encoding (2 bits)
+ *     meta, low byte:   type (3 bits) | HAS_EXPIRY | MARK | HAS_HIGH | encoding (2 bits)
  *     meta, high 24:    access clock, in seconds
  *     value word, and what follows the key:
  *       string TEXT, RAW   length of the text;  the text follows the key
@@ -16,6 +16,8 @@ import { HAS_EXPIRY, HAS_HIGH } from "../memory/record.ts";
 export const STRING = 0 << 5;
 export const LIST = 1 << 5;
 export const TYPE_MASK = 7 << 5;
+/** Whether a walk has passed the entry: see walk.ts. */
+export const MARK = 0x08;
 export const ENCODING_MASK = 3;
 export const CLOCK_SHIFT = 8;
 export const LOW_MASK = 0xff;

@@ -15,7 +15,8 @@ import { META_WORD, VALUE_WORD } from "../memory/record.ts";
 import { Table } from "../memory/table.ts";
 import { TimingWheel } from "../memory/timing-wheel.ts";
 import { Database } from "./database.ts";
-import { ENCODING_MASK, hasExpiry, LIST, TYPE_MASK } from "./entry.ts";
+import { ENCODING_MASK, hasExpiry, LIST, MARK, TYPE_MASK } from "./entry.ts";
+import type { Walk } from "./walk.ts";
 
 const ROOT_WORDS = 4;
 const TABLE = 0;
@@ -52,6 +53,14 @@ export class Keyspace {
   touching = true;
   /** The access clock: seconds, 24 bits, as in an entry's meta. */
   accessClock = 0;
+  /** The walk under way; it wants to see entries before they change. */
+  walk: Walk | null = null;
+  /** The mark of entries that the walk has passed or need not see: MARK or 0. */
+  mark = 0;
+  /** No key expires: what is loaded says itself what has expired. */
+  frozen = false;
+  /** Told of each key that is removed because its time had come, before it is. */
+  onExpired: ((db: Database, ref: number) => void) | null = null;
 
   readonly #roots: Int32Array;
   readonly #doomedTables: DoomedTable[] = [];
@@ -73,6 +82,16 @@ export class Keyspace {
       this.databases.push(new Database(this, i));
     }
     this.refreshAccessClock();
+  }
+
+  beginWalk(walk: Walk): void {
+    assert(this.walk === null, "one walk at a time");
+    this.mark ^= MARK;
+    this.walk = walk;
+  }
+
+  endWalk(): void {
+    this.walk = null;
   }
 
   refreshAccessClock(): void {
@@ -112,11 +131,15 @@ export class Keyspace {
     this.#roots[index * ROOT_WORDS + WHEEL] = 0;
     this.#doomedTables.push({ root, bucket: 0 });
     this.#roots[index * ROOT_WORDS + TABLE] = this.table.create();
-    if (this.keyCount() === 0) this.flushAll();
+    if (this.walk === null && this.keyCount() === 0) this.flushAll();
   }
 
   /** Empties every database: the heap starts anew, which takes no walk over the keys. */
   flushAll(): void {
+    if (this.walk !== null) {
+      for (const { index } of this.databases) this.flush(index);
+      return;
+    }
     this.heap.reset();
     this.#doomedTables.length = 0;
     this.#doomedChains.length = 0;
@@ -147,7 +170,7 @@ export class Keyspace {
   }
 
   get reaping(): boolean {
-    return this.#doomedTables.length > 0 || this.#doomedChains.length > 0;
+    return (this.#doomedTables.length > 0 && this.walk === null) || this.#doomedChains.length > 0;
   }
 
   /** Frees a slice of what waits to be freed, about `blocks` blocks. */
@@ -160,7 +183,8 @@ export class Keyspace {
       else this.chain.closeLinked();
       left -= 64;
     }
-    while (left > 0 && this.#doomedTables.length > 0) {
+    // A walk may still have to read the entries of a flushed table.
+    while (left > 0 && this.walk === null && this.#doomedTables.length > 0) {
       const doomed = this.#doomedTables[0]!;
       if (doomed.bucket === this.table.bucketCount(doomed.root)) {
         this.table.destroy(doomed.root);

@@ -97,8 +97,9 @@ function temporaryFolder(): string {
 export async function startStormdb(...args: string[]): Promise<RunningServer> {
   if (!existsSync(BINARY)) throw new Error("build the binary first: scripts/build");
   const port = await freePort();
-  const usual = ["--port", String(port), "--bind", "127.0.0.1", "--enable-debug-command", "yes"];
-  return start([BINARY, "server", ...usual, ...args], port, temporaryFolder());
+  const usual = ["--port", String(port), "--bind", "127.0.0.1", "--save", ""];
+  const more = ["--enable-debug-command", "yes"];
+  return start([BINARY, "server", ...usual, ...more, ...args], port, temporaryFolder());
 }
 
 /** The same with a config file; `args` go before what it says. */

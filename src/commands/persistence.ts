@@ -1,0 +1,211 @@
+/** Commands that write the data to disk, or take a value out and in. */
+import { Crc64 } from "../persistence/crc64.ts";
+import { RDB_VERSION, RDB_VERSION_MAX } from "../persistence/rdb-format.ts";
+import { RdbError, RdbReader } from "../persistence/rdb-reader.ts";
+import { RdbWriter } from "../persistence/rdb-writer.ts";
+import type { CommandSpec } from "./command.ts";
+import type { Context } from "./context.ts";
+import { oneKey } from "./key-specs.ts";
+
+function replyOkOr(c: Context, error: string): void {
+  if (error === "") c.reply.ok();
+  else c.reply.error(error);
+}
+
+function bgsave(c: Context): void {
+  const { args } = c;
+  const scheduled = args.count === 2 && args.is(1, "schedule");
+  if (args.count > 1 && !scheduled) {
+    c.syntaxError();
+    return;
+  }
+  const answer = c.server.persistence.saveInBackground(scheduled);
+  if (answer.startsWith("ERR")) c.reply.error(answer);
+  else c.reply.simple(answer);
+}
+
+function bgrewriteaof(c: Context): void {
+  const { persistence } = c.server;
+  const error = persistence.rewrite();
+  if (error !== "") c.reply.error(error);
+  else if (persistence.rewriteScheduled) {
+    c.reply.simple("Background append only file rewriting scheduled");
+  } else c.reply.simple("Background append only file rewriting started");
+}
+
+// ── DUMP and RESTORE ─────────────────────────────────────────────────────────────────────────
+
+/** Behind the value: the version, 2 bytes, and a CRC-64 of all before it, little-endian. */
+const FOOTER_BYTES = 10;
+
+function dump(c: Context): void {
+  const ref = c.lookup(1);
+  if (ref === 0) {
+    c.reply.null();
+    return;
+  }
+  const out = new RdbWriter();
+  out.value(c.keyspace, c.db, ref);
+  const payload = new Uint8Array(out.at + FOOTER_BYTES);
+  payload.set(out.bytes.subarray(0, out.at));
+  payload[out.at] = RDB_VERSION;
+  payload[out.at + 1] = RDB_VERSION >>> 8;
+  const crc = new Crc64();
+  crc.update(payload, 0, out.at + 2);
+  crc.write(payload, out.at + 2);
+  c.reply.bulk(payload, 0, payload.length);
+}
+
+function isWhole(payload: Uint8Array): boolean {
+  const footer = payload.length - FOOTER_BYTES;
+  if (footer < 1) return false;
+  if ((payload[footer]! | (payload[footer + 1]! << 8)) > RDB_VERSION_MAX) return false;
+  const crc = new Crc64();
+  crc.update(payload, 0, footer + 2);
+  return crc.matches(payload, footer + 2);
+}
+
+function restore(c: Context): void {
+  const { args, db, reply } = c;
+  let replace = false;
+  let absolute = false;
+  for (let i = 4; i < args.count; i++) {
+    const more = i + 1 < args.count;
+    if (args.is(i, "replace")) replace = true;
+    else if (args.is(i, "absttl")) absolute = true;
+    else if (args.is(i, "idletime") && more) {
+      const idle = c.integer(++i);
+      if (Number.isNaN(idle)) return;
+      if (idle < 0) {
+        reply.error("ERR Invalid IDLETIME value, must be >= 0");
+        return;
+      }
+    } else if (args.is(i, "freq") && more) {
+      const frequency = c.integer(++i);
+      if (Number.isNaN(frequency)) return;
+      if (frequency < 0 || frequency > 255) {
+        reply.error("ERR Invalid FREQ value, must be >= 0 and <= 255");
+        return;
+      }
+    } else {
+      c.syntaxError();
+      return;
+    }
+  }
+  let present = c.lookupWrite(1);
+  if (present !== 0 && !replace) {
+    reply.error("BUSYKEY Target key name already exists.");
+    return;
+  }
+  const ttl = c.integer(2);
+  if (Number.isNaN(ttl)) return;
+  if (ttl < 0) {
+    reply.error("ERR Invalid TTL value, must be >= 0");
+    return;
+  }
+  const payload = args.view(3);
+  if (!isWhole(payload)) {
+    reply.error("ERR DUMP payload version or checksum are wrong");
+    return;
+  }
+  const key = { bytes: args.bytes, from: args.start[1]!, length: args.length[1]! };
+  const expireAtMs = ttl === 0 ? -1 : absolute ? ttl : c.nowMs + ttl;
+  const reader = new RdbReader({ space: c.keyspace, keepExpired: true, checking: false });
+  try {
+    // The value is read under a name of its own first, so that damage leaves the old one alone.
+    reader.checkValue(payload.subarray(0, payload.length - FOOTER_BYTES));
+    present = c.lookupWrite(1);
+    if (present !== 0) db.remove(present);
+    if (expireAtMs < 0 || expireAtMs > c.nowMs) {
+      reader.restoreValue(payload.subarray(0, payload.length - FOOTER_BYTES), db, key, expireAtMs);
+    }
+  } catch (error) {
+    if (!(error instanceof RdbError)) throw error;
+    reply.error("ERR Bad data format");
+    return;
+  }
+  c.dirty++;
+  const out = c.effect(ttl === 0 ? 5 : 6);
+  if (out !== null) {
+    out.text("RESTORE");
+    out.copy(args, 1);
+    out.integer(Math.max(0, expireAtMs));
+    out.copy(args, 3);
+    out.text("REPLACE");
+    if (ttl !== 0) out.text("ABSTTL");
+  }
+  reply.ok();
+}
+
+export const PERSISTENCE_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "save",
+    group: "server",
+    since: "1.0.0",
+    complexity: "O(N), N being the number of keys",
+    summary: "Writes all data to the RDB file and meanwhile does nothing else.",
+    arity: 1,
+    flags: "admin noscript no_async_loading no_multi",
+    handler: (c) => replyOkOr(c, c.server.persistence.save()),
+  },
+  {
+    name: "bgsave",
+    group: "server",
+    since: "1.0.0",
+    complexity: "O(1); the work is done in slices",
+    summary: "Writes all data as it is now to the RDB file, while commands go on.",
+    arity: -1,
+    flags: "admin noscript no_async_loading",
+    syntax: "[SCHEDULE]",
+    handler: bgsave,
+  },
+  {
+    name: "bgrewriteaof",
+    group: "server",
+    since: "1.0.0",
+    complexity: "O(1); the work is done in slices",
+    summary: "Writes the append-only file anew, as short as it can be, while commands go on.",
+    arity: 1,
+    flags: "admin noscript no_async_loading",
+    handler: bgrewriteaof,
+  },
+  {
+    name: "lastsave",
+    group: "server",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Returns when data was last written to the RDB file, in seconds since the epoch.",
+    arity: 1,
+    flags: "loading stale fast",
+    categories: "admin dangerous",
+    tips: "nondeterministic_output",
+    handler: (c) => c.reply.integer(Math.floor(c.server.persistence.lastSaveMs / 1000)),
+  },
+  {
+    name: "dump",
+    group: "generic",
+    since: "2.6.0",
+    complexity: "O(N), N being the size of the value",
+    summary: "Returns the value at a key as bytes that RESTORE takes.",
+    arity: 2,
+    flags: "readonly",
+    keys: oneKey("RO access"),
+    syntax: "key",
+    tips: "nondeterministic_output",
+    handler: dump,
+  },
+  {
+    name: "restore",
+    group: "generic",
+    since: "2.6.0",
+    complexity: "O(N), N being the size of the value",
+    summary: "Makes a key of the bytes that DUMP returned.",
+    arity: -4,
+    flags: "write denyoom",
+    categories: "keyspace dangerous",
+    keys: oneKey("OW update"),
+    syntax:
+      "key ttl/integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency/integer]",
+    handler: restore,
+  },
+];

@@ -1,0 +1,130 @@
+/**
+ * The append-only file being appended to. Commands of a tick are written at once, before their
+ * replies leave; when they are on disk, `fsync` says: always (before the replies), every second
+ * (off the main thread), or when the OS pleases.
+ */
+import {
+  closeSync,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  writeSync,
+} from "node:fs";
+import type { CommandWriter } from "../protocol/command-writer.ts";
+
+export type FsyncPolicy = "always" | "everysec" | "no";
+
+const SYNC_INTERVAL_MS = 1000;
+/** How long a write waits for a sync under way, as in Redis: then it goes on, and may block. */
+const POSTPONE_MS = 2000;
+
+export class AofFile {
+  readonly path: string;
+  readonly #fd: number;
+  policy: FsyncPolicy;
+  /** Bytes written to this file, whole commands only. */
+  size: number;
+  /** What went wrong with the last write or sync; "" if nothing. */
+  error = "";
+  #writtenSinceSync = false;
+  #closed = false;
+  #syncing = false;
+  #lastSyncMs = 0;
+  #postponedSinceMs = 0;
+  /** Writes that waited for a sync until they could not any longer. */
+  delayed = 0;
+
+  /** Opens or creates the file. Throws what the system says. */
+  constructor(path: string, policy: FsyncPolicy) {
+    this.path = path;
+    this.policy = policy;
+    this.#fd = openSync(path, "a", 0o644);
+    this.size = fstatSync(this.#fd).size;
+  }
+
+  /**
+   * Writes the commands and empties the writer. Where it fails the commands stay in the writer,
+   * the file is cut back to whole commands, and `error` says why. With `always` they are on disk
+   * when it returns without error.
+   */
+  append(commands: CommandWriter, nowMs: number, maySync: boolean): void {
+    if (commands.at > 0) {
+      if (this.#syncing && this.policy === "everysec") {
+        if (this.#postponedSinceMs === 0) this.#postponedSinceMs = nowMs;
+        if (nowMs - this.#postponedSinceMs < POSTPONE_MS) return;
+        this.delayed++;
+      }
+      this.#postponedSinceMs = 0;
+      if (!this.#write(commands)) return;
+    }
+    if (!this.#writtenSinceSync) return;
+    if (this.policy === "always") this.#syncNow();
+    else if (
+      this.policy === "everysec" &&
+      maySync &&
+      nowMs - this.#lastSyncMs >= SYNC_INTERVAL_MS
+    ) {
+      this.#syncLater(nowMs);
+    }
+  }
+
+  #write(commands: CommandWriter): boolean {
+    let at = 0;
+    try {
+      while (at < commands.at) at += writeSync(this.#fd, commands.bytes, at, commands.at - at);
+    } catch (error) {
+      this.error = (error as Error).message;
+      this.#cutBack();
+      return false;
+    }
+    this.size += commands.at;
+    commands.reset();
+    this.error = "";
+    this.#writtenSinceSync = true;
+    return true;
+  }
+
+  /** Takes back what was written of a command that is not whole. */
+  #cutBack(): void {
+    try {
+      ftruncateSync(this.#fd, this.size);
+    } catch {
+      // The next start cuts it off as a torn tail.
+    }
+  }
+
+  #syncNow(): void {
+    try {
+      fdatasyncSync(this.#fd);
+      this.#writtenSinceSync = false;
+    } catch (error) {
+      this.error = (error as Error).message;
+    }
+  }
+
+  #syncLater(nowMs: number): void {
+    if (this.#syncing) return;
+    this.#syncing = true;
+    this.#writtenSinceSync = false;
+    this.#lastSyncMs = nowMs;
+    const fd = this.#fd;
+    fdatasync(fd, (error) => {
+      this.#syncing = false;
+      if (error !== null) {
+        this.error = error.message;
+        this.#writtenSinceSync = true;
+      }
+      if (this.#closed) closeSync(fd);
+    });
+  }
+
+  /** Syncs and closes. */
+  close(): void {
+    this.#syncNow();
+    this.#closed = true;
+    // A sync under way still uses the descriptor; it closes it.
+    if (!this.#syncing) closeSync(this.#fd);
+  }
+}

@@ -1,0 +1,629 @@
+/**
+ * Durability as a whole: the append-only file with its parts, RDB files, snapshots in the
+ * background, and loading at the start. What is on disk at any moment, and so what a crash leaves,
+ * follows from three rules: a file gets its name only when it is whole and synced; the manifest is
+ * replaced at once, and names only files that are there; commands are written before their replies
+ * leave.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { Request } from "../protocol/request.ts";
+import type { Keyspace } from "../store/keyspace.ts";
+import { REDIS_VERSION, STORMDB_VERSION } from "../version.ts";
+import { AofFile, type FsyncPolicy } from "./aof-file.ts";
+import { AofError, readAof, readRdb, readRdbNow, truncateFile } from "./aof-reader.ts";
+import { removeIfThere, replaceFile, syncFolder } from "./files.ts";
+import { Journal } from "./journal.ts";
+import { emptyManifest, formatManifest, type Manifest, parseManifest } from "./manifest.ts";
+import { RdbError } from "./rdb-reader.ts";
+import { Snapshot } from "./snapshot.ts";
+
+const SLICE_MS = 0.5;
+const PROGRESS_LOG_MS = 2000;
+const RETRY_SAVE_MS = 5000;
+const SAVE_REFUSAL =
+  "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+
+/** What the configuration says. */
+export interface PersistenceSettings {
+  readonly folder: string;
+  readonly dbFileName: string;
+  readonly appendOnly: boolean;
+  readonly appendFolder: string;
+  readonly appendFileName: string;
+  readonly fsync: FsyncPolicy;
+  readonly syncsWhileRewriting: boolean;
+  readonly loadsTruncated: boolean;
+  readonly rdbPreamble: boolean;
+  readonly rewritePercentage: number;
+  readonly rewriteMinBytes: number;
+  readonly compressing: boolean;
+  readonly checking: boolean;
+  readonly stopsWritesOnError: boolean;
+  readonly stamping: boolean;
+  /** Seconds and changes. */
+  readonly savePoints: readonly (readonly [number, number])[];
+}
+
+export interface PersistenceOptions {
+  readonly space: Keyspace;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly settings: PersistenceSettings;
+  /** Runs a command that was read; throws where there is none of that name. */
+  readonly execute: (request: Request) => void;
+  /** Ends the process: the disk failed under a promise that was made. */
+  readonly die: (reason: string) => void;
+}
+
+/** The data cannot be loaded; the message names file and offset and says what to do. */
+export class LoadError extends Error {}
+
+export class Persistence {
+  readonly #space: Keyspace;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #settings: PersistenceSettings;
+  readonly #options: PersistenceOptions;
+  readonly #journal = new Journal();
+  #manifest: Manifest = emptyManifest();
+  #aof: AofFile | null = null;
+  #snapshot: Snapshot | null = null;
+  /** A rewrite or save that is to start when the present one has ended. */
+  #rewriteScheduled = false;
+  #saveScheduled = false;
+  /** Bytes of the append-only file when it was last rewritten. */
+  #rewrittenBytes = 0;
+  /** Bytes of its parts but the one being appended to. */
+  #earlierBytes = 0;
+
+  /** Why writes are refused, or "". */
+  refusal = "";
+  loading = false;
+  loadTotalBytes = 0;
+  loadedBytes = 0;
+  loadStartedMs = 0;
+  /** What the snapshot under way is for. */
+  task: "none" | "save" | "rewrite" = "none";
+  taskStartedMs = 0;
+  lastSaveMs: number;
+  lastSaveOk = true;
+  lastSaveTryMs = 0;
+  lastSaveSeconds = -1;
+  lastRewriteOk = true;
+  lastRewriteSeconds = -1;
+  saves = 0;
+  rewrites = 0;
+  /** Changes since the last save. */
+  changes = 0;
+  #changesAtStart = 0;
+
+  constructor(options: PersistenceOptions) {
+    this.#options = options;
+    this.#space = options.space;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#settings = options.settings;
+    this.lastSaveMs = options.clock.nowMs;
+  }
+
+  /** Where changes are to be written; null while nobody wants them. */
+  get journal(): Journal | null {
+    return this.#aof === null || this.loading ? null : this.#journal;
+  }
+
+  get aofEnabled(): boolean {
+    return this.#aof !== null;
+  }
+
+  get rewriteScheduled(): boolean {
+    return this.#rewriteScheduled;
+  }
+
+  /** How far the snapshot under way is. */
+  get progress(): { readonly entries: number; readonly total: number } {
+    const walk = this.#snapshot?.walk;
+    return { entries: walk?.visited ?? 0, total: walk?.total ?? 0 };
+  }
+
+  get aofBytes(): number {
+    return this.#earlierBytes + (this.#aof?.size ?? 0);
+  }
+
+  get aofBaseBytes(): number {
+    return this.#rewrittenBytes;
+  }
+
+  get aofPendingBytes(): number {
+    return this.#journal.commands.at;
+  }
+
+  get aofDelayedSyncs(): number {
+    return this.#aof?.delayed ?? 0;
+  }
+
+  get aofError(): string {
+    return this.#aof?.error ?? "";
+  }
+
+  /** The configuration has changed. */
+  configure(settings: PersistenceSettings): void {
+    this.#settings = settings;
+    if (this.#aof !== null) this.#aof.policy = settings.fsync;
+    this.#journal.stamping = settings.stamping;
+    this.#updateRefusal();
+  }
+
+  #updateRefusal(): void {
+    const { savePoints, stopsWritesOnError } = this.#settings;
+    if (this.aofError !== "") {
+      this.refusal = `MISCONF Errors writing to the AOF file: ${this.aofError}`;
+    } else if (!this.lastSaveOk && stopsWritesOnError && savePoints.length > 0) {
+      this.refusal = SAVE_REFUSAL;
+    } else this.refusal = "";
+  }
+
+  // ── The append-only file ───────────────────────────────────────────────────────────────────
+
+  /** To be called before replies leave: what they acknowledge is then as safe as promised. */
+  flush(): void {
+    const aof = this.#aof;
+    if (aof === null) return;
+    const maySync = this.#settings.syncsWhileRewriting || this.task === "none";
+    const before = aof.error;
+    aof.append(this.#journal.commands, this.#clock.nowMs, maySync);
+    if (aof.error === before) return;
+    this.#updateRefusal();
+    if (aof.error === "") {
+      this.#log.warning("AOF write error looks solved, the server can write again.");
+      return;
+    }
+    this.#log.warning(`Error writing to the AOF file ${aof.path}: ${aof.error}`);
+    if (aof.policy === "always") {
+      this.#options.die(
+        "Can't recover from an AOF write error when the AOF fsync policy is 'always'. Exiting...",
+      );
+    }
+  }
+
+  #path(name: string): string {
+    const { appendFolder, folder } = this.#settings;
+    return join(folder, appendFolder, name);
+  }
+
+  get #manifestPath(): string {
+    return this.#path(`${this.#settings.appendFileName}.manifest`);
+  }
+
+  #writeManifest(): void {
+    replaceFile(this.#manifestPath, formatManifest(this.#manifest));
+  }
+
+  /** Opens the increment that commands are appended to, a new one if `fresh`. */
+  #openIncrement(fresh: boolean): void {
+    const { appendFileName, fsync } = this.#settings;
+    let part = this.#manifest.increments.at(-1);
+    if (fresh || part === undefined) {
+      const sequence = (part?.sequence ?? 0) + 1;
+      part = { name: `${appendFileName}.${sequence}.incr.aof`, sequence };
+      // A file left over by a crash before the manifest named it is no part of the data.
+      removeIfThere(this.#path(part.name));
+      const opened = new AofFile(this.#path(part.name), fsync);
+      this.#manifest.increments.push(part);
+      this.#writeManifest();
+      this.#aof = opened;
+    } else {
+      this.#aof = new AofFile(this.#path(part.name), fsync);
+    }
+    this.#journal.forgetDatabase();
+    this.#measureEarlier();
+  }
+
+  #measureEarlier(): void {
+    const { base, increments } = this.#manifest;
+    const earlier = [...(base === null ? [] : [base]), ...increments.slice(0, -1)];
+    this.#earlierBytes = earlier.reduce((sum, part) => sum + fileBytes(this.#path(part.name)), 0);
+  }
+
+  /** Switches the append-only file on or off at run time; returns an error text or "". */
+  setAppendOnly(on: boolean): string {
+    if (on === this.aofEnabled) return "";
+    if (!on) {
+      this.flush();
+      this.#aof?.close();
+      this.#aof = null;
+      this.#journal.commands.reset();
+      return "";
+    }
+    try {
+      mkdirSync(this.#path(""), { recursive: true });
+      if (existsSync(this.#manifestPath)) {
+        this.#manifest = parseManifest(readFileSync(this.#manifestPath, "latin1"));
+      }
+      // What the old files hold is not the data set of now: a new base replaces them.
+      this.#openIncrement(true);
+      return this.rewrite();
+    } catch (error) {
+      return `ERR ${(error as Error).message}`;
+    }
+  }
+
+  // ── Snapshots ──────────────────────────────────────────────────────────────────────────────
+
+  #newSnapshot(temporary: string, rdb: boolean, isBase: boolean, immediate: boolean): Snapshot {
+    const { checking, compressing } = this.#settings;
+    return new Snapshot(this.#space, {
+      temporary,
+      rdb,
+      aux: [
+        ["redis-ver", REDIS_VERSION],
+        ["redis-bits", "64"],
+        ["ctime", String(Math.floor(this.#clock.nowMs / 1000))],
+        ["used-mem", String(this.#space.heap.usedBytes)],
+        ["aof-base", isBase ? "1" : "0"],
+        ["stormdb-ver", STORMDB_VERSION],
+      ],
+      compressing,
+      checking,
+      immediate,
+    });
+  }
+
+  get #rdbPath(): string {
+    const { dbFileName, folder } = this.#settings;
+    return join(folder, dbFileName);
+  }
+
+  /** SAVE: writes the RDB file now; returns an error text or "". */
+  save(): string {
+    if (this.task === "save") return "ERR Background save already in progress";
+    // Only one walk at a time: what a rewrite has under way is given up, and started again later.
+    if (this.#snapshot !== null) {
+      this.#snapshot.abandon();
+      while (!this.#snapshot.advance(Number.POSITIVE_INFINITY));
+      this.#snapshot = null;
+      this.task = "none";
+      this.#rewriteScheduled = true;
+    }
+    const started = performance.now();
+    this.lastSaveTryMs = this.#clock.nowMs;
+    try {
+      const snapshot = this.#newSnapshot(`${this.#rdbPath}.tmp-${process.pid}`, true, false, true);
+      snapshot.finishNow(this.#rdbPath);
+      this.#saved(started, 0);
+      return "";
+    } catch (error) {
+      this.#setSaveOk(false);
+      this.#log.warning(`Error saving ${this.#rdbPath}: ${(error as Error).message}`);
+      return "ERR";
+    }
+  }
+
+  #setSaveOk(ok: boolean): void {
+    this.lastSaveOk = ok;
+    this.#updateRefusal();
+  }
+
+  #saved(started: number, changesLeft: number): void {
+    this.#setSaveOk(true);
+    this.lastSaveMs = this.#clock.nowMs;
+    this.lastSaveSeconds = Math.floor((performance.now() - started) / 1000);
+    this.changes = changesLeft;
+    this.saves++;
+    this.#log.notice(`DB saved on disk: ${this.#rdbPath}`);
+  }
+
+  /** BGSAVE: returns the reply, an error text where it starts with "ERR". */
+  saveInBackground(scheduled: boolean): string {
+    if (this.task === "save") return "ERR Background save already in progress";
+    if (this.task === "rewrite") {
+      if (!scheduled) {
+        return "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
+      }
+      this.#saveScheduled = true;
+      return "Background saving scheduled";
+    }
+    this.lastSaveTryMs = this.#clock.nowMs;
+    this.#changesAtStart = this.changes;
+    try {
+      this.#snapshot = this.#newSnapshot(`${this.#rdbPath}.tmp-${process.pid}`, true, false, false);
+    } catch (error) {
+      this.#setSaveOk(false);
+      this.#log.warning(`Can't save in background: ${(error as Error).message}`);
+      return `ERR ${(error as Error).message}`;
+    }
+    this.task = "save";
+    this.#log.notice("Background saving started");
+    this.#run(async (snapshot, started) => {
+      await snapshot.finish(this.#rdbPath);
+      this.#saved(started, this.changes - this.#changesAtStart);
+    });
+    return "Background saving started";
+  }
+
+  /** BGREWRITEAOF; returns an error text or "". */
+  rewrite(): string {
+    if (this.task === "rewrite") {
+      return "ERR Background append only file rewriting already in progress";
+    }
+    if (this.task === "save") {
+      this.#rewriteScheduled = true;
+      return "";
+    }
+    this.#rewriteScheduled = false;
+    const { appendFileName, rdbPreamble } = this.#settings;
+    try {
+      mkdirSync(this.#path(""), { recursive: true });
+      // From here on commands go to an increment that belongs to the new base.
+      if (this.#aof !== null) {
+        this.flush();
+        if (this.#aof.error !== "") return `ERR ${this.#aof.error}`;
+        this.#aof.close();
+        this.#openIncrement(true);
+      }
+      const temporary = this.#path(`temp-rewriteaof-${process.pid}.aof`);
+      this.#snapshot = this.#newSnapshot(temporary, rdbPreamble, true, false);
+    } catch (error) {
+      this.lastRewriteOk = false;
+      this.#log.warning(`Can't rewrite the append only file: ${(error as Error).message}`);
+      return `ERR ${(error as Error).message}`;
+    }
+    this.task = "rewrite";
+    this.#log.notice("Background append only file rewriting started");
+    const sequence = (this.#manifest.base?.sequence ?? 0) + 1;
+    const name = `${appendFileName}.${sequence}.base.${rdbPreamble ? "rdb" : "aof"}`;
+    const kept = this.#manifest.increments.at(-1)?.sequence ?? 0;
+    this.#run(async (snapshot, started) => {
+      await snapshot.finish(this.#path(name));
+      this.#replaceBase({ name, sequence }, kept);
+      this.lastRewriteOk = true;
+      this.lastRewriteSeconds = Math.floor((performance.now() - started) / 1000);
+      this.rewrites++;
+      this.#log.notice("Background AOF rewrite finished successfully");
+    });
+    return "";
+  }
+
+  /** A new base is there: what came before increment `kept` becomes history and is deleted. */
+  #replaceBase(base: Manifest["base"], kept: number): void {
+    const { base: old, increments } = this.#manifest;
+    const past = [...(old === null ? [] : [old]), ...increments.filter((p) => p.sequence < kept)];
+    this.#manifest = {
+      base,
+      increments: this.aofEnabled ? increments.filter((p) => p.sequence >= kept) : [],
+      history: past,
+    };
+    this.#writeManifest();
+    for (const part of past) removeIfThere(this.#path(part.name));
+    this.#manifest.history = [];
+    this.#writeManifest();
+    this.#measureEarlier();
+    this.#rewrittenBytes = this.aofBytes;
+  }
+
+  /** Advances the snapshot in slices; `finish` then makes a file of it. */
+  #run(finish: (snapshot: Snapshot, started: number) => Promise<void>): void {
+    const started = performance.now();
+    const { task } = this;
+    const snapshot = this.#snapshot!;
+    this.taskStartedMs = this.#clock.nowMs;
+    const slice = async () => {
+      if (this.#snapshot !== snapshot) return;
+      if (!snapshot.advance(performance.now() + SLICE_MS)) {
+        setImmediate(slice);
+        return;
+      }
+      try {
+        await finish(snapshot, started);
+      } catch (error) {
+        if (this.#snapshot !== snapshot) return;
+        const message = (error as Error).message;
+        if (task === "save") this.#setSaveOk(false);
+        else this.lastRewriteOk = false;
+        this.#log.warning(
+          `Background ${task === "save" ? "saving" : "AOF rewrite"} failed: ${message}`,
+        );
+      }
+      this.#snapshot = null;
+      this.task = "none";
+      if (this.#saveScheduled) {
+        this.#saveScheduled = false;
+        this.saveInBackground(false);
+      }
+    };
+    setImmediate(slice);
+  }
+
+  /** Regular work: postponed writes and syncs, save points, automatic rewrites. */
+  tick(): void {
+    if (this.loading) return;
+    this.flush();
+    if (this.task !== "none") return;
+    const settings = this.#settings;
+    if (this.#rewriteScheduled) {
+      this.rewrite();
+      return;
+    }
+    const nowMs = this.#clock.nowMs;
+    const due = settings.savePoints.some(
+      ([seconds, changes]) => this.changes >= changes && nowMs - this.lastSaveMs > seconds * 1000,
+    );
+    if (due && (this.lastSaveOk || nowMs - this.lastSaveTryMs > RETRY_SAVE_MS)) {
+      this.#log.notice(`${this.changes} changes since the last save. Saving...`);
+      this.saveInBackground(false);
+      return;
+    }
+    if (this.#aof === null || settings.rewritePercentage === 0) return;
+    const bytes = this.aofBytes;
+    const grown = ((bytes - this.#rewrittenBytes) / Math.max(1, this.#rewrittenBytes)) * 100;
+    if (bytes > settings.rewriteMinBytes && grown >= settings.rewritePercentage) {
+      this.#log.notice(`Starting automatic rewriting of AOF on ${Math.floor(grown)}% growth`);
+      this.rewrite();
+    }
+  }
+
+  /** The last things before the end; `saves` is what SHUTDOWN asked for. Returns an error or "". */
+  close(saves: "save" | "nosave" | "default"): string {
+    const { savePoints } = this.#settings;
+    if (this.#snapshot !== null) {
+      this.#snapshot.abandon();
+      while (!this.#snapshot.advance(Number.POSITIVE_INFINITY));
+      this.#snapshot = null;
+      this.task = "none";
+    }
+    if (this.#aof !== null) {
+      this.flush();
+      this.#aof.close();
+      if (this.#aof.error !== "") return this.#aof.error;
+    }
+    if (saves === "save" || (saves === "default" && savePoints.length > 0)) {
+      this.#log.notice("Saving the final RDB snapshot before exiting.");
+      return this.save();
+    }
+    return "";
+  }
+
+  // ── Loading ────────────────────────────────────────────────────────────────────────────────
+
+  /** Loads what is there. Throws LoadError. */
+  async load(): Promise<void> {
+    const { appendOnly, folder } = this.#settings;
+    this.loading = true;
+    this.#space.frozen = true;
+    this.loadStartedMs = this.#clock.nowMs;
+    try {
+      if (appendOnly) await this.#loadAof();
+      else if (existsSync(this.#rdbPath)) await this.#loadRdb();
+    } catch (error) {
+      if (error instanceof LoadError) throw error;
+      throw new LoadError(`can't load the data in ${folder}: ${(error as Error).message}`);
+    } finally {
+      this.loading = false;
+      this.#space.frozen = false;
+    }
+    this.changes = 0;
+  }
+
+  #progressReporter(path: string): (bytes: number) => void {
+    let loggedMs = this.#clock.refresh();
+    return (bytes) => {
+      this.loadedBytes += bytes;
+      const nowMs = this.#clock.refresh();
+      if (nowMs - loggedMs < PROGRESS_LOG_MS) return;
+      loggedMs = nowMs;
+      const percent = ((this.loadedBytes / Math.max(1, this.loadTotalBytes)) * 100).toFixed(0);
+      this.#log.notice(`Loading ${path}: ${percent}% done, ${this.#space.keyCount()} keys`);
+    };
+  }
+
+  async #loadRdb(): Promise<void> {
+    const path = this.#rdbPath;
+    this.loadTotalBytes = fileBytes(path);
+    this.loadedBytes = 0;
+    const started = performance.now();
+    try {
+      const { checking } = this.#settings;
+      const reader = await readRdb(path, this.#space, checking, this.#progressReporter(path));
+      this.#log.notice(
+        `DB loaded from disk: ${reader.keys} keys, ${reader.expiredKeys} expired, ${seconds(started)} seconds`,
+      );
+    } catch (error) {
+      if (!(error instanceof RdbError)) throw error;
+      throw new LoadError(
+        `${path}: damaged at byte ${error.offset}: ${error.message}. Restore the file from a copy; stormdb check-rdb ${path} tells more.`,
+      );
+    }
+  }
+
+  async #loadAof(): Promise<void> {
+    const { appendFileName, folder } = this.#settings;
+    mkdirSync(this.#path(""), { recursive: true });
+    const single = join(folder, appendFileName);
+    if (existsSync(this.#manifestPath)) {
+      this.#manifest = parseManifest(readFileSync(this.#manifestPath, "latin1"));
+    } else if (existsSync(single)) {
+      // A file of older versions becomes the base.
+      this.#manifest = { ...emptyManifest(), base: { name: appendFileName, sequence: 1 } };
+      this.#writeManifest();
+      renameSync(single, this.#path(appendFileName));
+      syncFolder(folder);
+    }
+    for (const part of this.#manifest.history) removeIfThere(this.#path(part.name));
+    const { base, increments } = this.#manifest;
+    const parts = [...(base === null ? [] : [base]), ...increments];
+    this.loadTotalBytes = parts.reduce((sum, part) => sum + fileBytes(this.#path(part.name)), 0);
+    this.loadedBytes = 0;
+    const started = performance.now();
+    for (const [i, part] of parts.entries()) {
+      const path = this.#path(part.name);
+      if (!existsSync(path)) throw new LoadError(`${path} is missing, but the manifest names it`);
+      await this.#loadPart(path, i === parts.length - 1);
+    }
+    if (parts.length > 0) {
+      this.#log.notice(`DB loaded from append only file: ${seconds(started)} seconds`);
+    }
+    if (this.#manifest.base === null && increments.length === 0) await this.#createFirstBase();
+    this.#openIncrement(false);
+    this.#rewrittenBytes = this.aofBytes;
+  }
+
+  async #createFirstBase(): Promise<void> {
+    const { appendFileName, rdbPreamble } = this.#settings;
+    const name = `${appendFileName}.1.base.${rdbPreamble ? "rdb" : "aof"}`;
+    const temporary = this.#path(`temp-rewriteaof-${process.pid}.aof`);
+    this.#newSnapshot(temporary, rdbPreamble, true, true).finishNow(this.#path(name));
+    this.#manifest.base = { name, sequence: 1 };
+  }
+
+  async #loadPart(path: string, isLast: boolean): Promise<void> {
+    const progress = this.#progressReporter(path);
+    try {
+      const outcome = await readAof(path, this.#space, {
+        execute: this.#options.execute,
+        progress,
+      });
+      if (outcome.validBytes === outcome.totalBytes) return;
+      if (!isLast || !this.#settings.loadsTruncated) {
+        throw new LoadError(
+          `${path}: the file ends in the middle of a command that begins at byte ${outcome.validBytes}. Make a copy of it, then cut it off with: stormdb check-aof --fix ${path}`,
+        );
+      }
+      this.#log.warning(
+        `${path} ends in the middle of a command, as after a crash: cut off at byte ${outcome.validBytes} of ${outcome.totalBytes} (aof-load-truncated yes)`,
+      );
+      truncateFile(path, outcome.validBytes);
+    } catch (error) {
+      if (!(error instanceof AofError) && !(error instanceof RdbError)) throw error;
+      throw new LoadError(
+        `${path}: damaged at byte ${error.offset}: ${error.message}. Make a copy of the file; stormdb check-aof ${path} tells more, and --fix cuts off everything from there on.`,
+      );
+    }
+  }
+
+  /** DEBUG RELOAD: writes everything to the RDB file and reads it back; an error text or "". */
+  reload(): string {
+    const failed = this.save();
+    if (failed !== "") return failed;
+    this.#space.flushAll();
+    try {
+      readRdbNow(this.#rdbPath, this.#space);
+      return "";
+    } catch (error) {
+      return `ERR Error trying to load the RDB dump: ${(error as Error).message}`;
+    }
+  }
+}
+
+function fileBytes(path: string): number {
+  try {
+    return statSync(path).size;
+  } catch {
+    return 0;
+  }
+}
+
+function seconds(started: number): string {
+  return ((performance.now() - started) / 1000).toFixed(3);
+}

@@ -1,0 +1,89 @@
+/**
+ * Writes commands as RESP into one buffer: what the append-only file and the replicas get.
+ * Whoever takes the bytes calls `reset`.
+ */
+import { copyBytes } from "../base/bytes.ts";
+import { integerTextLength, writeInteger } from "../base/number-text.ts";
+import type { Request } from "./request.ts";
+
+const INITIAL_BYTES = 1 << 16;
+const KEPT_BYTES = 1 << 22;
+
+export class CommandWriter {
+  bytes = new Uint8Array(INITIAL_BYTES);
+  /** Bytes written since the last reset. */
+  at = 0;
+
+  reset(): void {
+    this.at = 0;
+    if (this.bytes.length > KEPT_BYTES) this.bytes = new Uint8Array(INITIAL_BYTES);
+  }
+
+  #reserve(count: number): void {
+    if (this.at + count <= this.bytes.length) return;
+    const wider = new Uint8Array(Math.max(this.bytes.length * 2, this.at + count));
+    wider.set(this.bytes.subarray(0, this.at));
+    this.bytes = wider;
+  }
+
+  #head(mark: number, count: number): void {
+    this.#reserve(24);
+    const { bytes } = this;
+    bytes[this.at] = mark;
+    const at = writeInteger(bytes, this.at + 1, count);
+    bytes[at] = 13;
+    bytes[at + 1] = 10;
+    this.at = at + 2;
+  }
+
+  /** A command of `count` arguments begins; that many of the following calls must come. */
+  begin(count: number): void {
+    this.#head(42, count);
+  }
+
+  argument(from: Uint8Array, offset: number, length: number): void {
+    this.#head(36, length);
+    this.#reserve(length + 2);
+    copyBytes(from, offset, this.bytes, this.at, length);
+    this.at += length;
+    this.#lineEnd();
+  }
+
+  /** One character a byte. */
+  text(text: string): void {
+    this.#head(36, text.length);
+    this.#reserve(text.length + 2);
+    for (let i = 0; i < text.length; i++) this.bytes[this.at++] = text.charCodeAt(i);
+    this.#lineEnd();
+  }
+
+  /** A safe integer as its decimal text. */
+  integer(value: number): void {
+    this.#head(36, integerTextLength(value));
+    this.#reserve(24);
+    this.at = writeInteger(this.bytes, this.at, value);
+    this.#lineEnd();
+  }
+
+  /** Argument `index` of a request. */
+  copy(request: Request, index: number): void {
+    this.argument(request.bytes, request.start[index]!, request.length[index]!);
+  }
+
+  /** All arguments of a request. */
+  requestBody(request: Request): void {
+    for (let i = 0; i < request.count; i++) this.copy(request, i);
+  }
+
+  /** A line that is no command, such as the append-only file's time stamps. */
+  line(text: string): void {
+    this.#reserve(text.length + 2);
+    for (let i = 0; i < text.length; i++) this.bytes[this.at++] = text.charCodeAt(i);
+    this.#lineEnd();
+  }
+
+  #lineEnd(): void {
+    this.bytes[this.at++] = 13;
+    this.bytes[this.at++] = 10;
+  }
+}

@@ -1,0 +1,30 @@
+/** The client that commands come from which are read from a file. */
+import type { Client, ReplyMode } from "../commands/context.ts";
+import type { Database } from "../store/database.ts";
+
+export class Replayer implements Client {
+  readonly id = 0;
+  readonly address = "";
+  readonly localAddress = "";
+  readonly isLocal = true;
+  readonly createdMs = 0;
+  readonly lastActiveMs = 0;
+  name = "";
+  libraryName = "";
+  libraryVersion = "";
+  protocol = 2;
+  authenticated = true;
+  database: Database;
+  noEvict = false;
+  noTouch = false;
+  replyMode: ReplyMode = "on";
+  closing = false;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  describe(): string {
+    return "";
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * A walk over every entry as it was when the walk began, in slices, while commands go on.
+ *
+ * What
+ *   Each entry has a mark, one bit of its meta. A walk begins by turning over the keyspace's mark:
+ *   from then on, entries whose mark differs are those that the walk has still to visit, and new
+ *   entries are made with the new mark, so it passes them by. A write to an entry that was not yet
+ *   visited hands it over first, in its old state. So what is visited is exactly the state at the
+ *   beginning, each entry once, at the cost of one test for a write and of no copy of the data.
+ *
+ *   The tables are read by scan cursor, whose guarantee holds while they grow and shrink: every
+ *   entry that stays is met. Flushed tables are kept until the walk is over.
+ */
+import { SEGMENT_SHIFT, UNIT_MASK } from "../memory/heap.ts";
+import { MARK } from "./entry.ts";
+import type { Keyspace } from "./keyspace.ts";
+
+/** `index`: the database that the entry was in when the walk began. */
+export type EntryVisitor = (index: number, ref: number) => void;
+
+interface WalkedTable {
+  readonly index: number;
+  readonly root: number;
+}
+
+export class Walk {
+  readonly #space: Keyspace;
+  #visit: EntryVisitor;
+  readonly #tables: WalkedTable[] = [];
+  /** The table being read, and where in it. */
+  #table = 0;
+  #cursor = 0;
+  readonly #refs: number[] = [];
+  /** Entries visited. */
+  visited = 0;
+  /** Entries there were. */
+  readonly total: number;
+  done = false;
+
+  constructor(space: Keyspace, visit: EntryVisitor) {
+    this.#space = space;
+    this.#visit = visit;
+    for (const { index } of space.databases) {
+      const root = space.tableRoot(index);
+      if (space.table.count(root) > 0) this.#tables.push({ index, root });
+    }
+    this.total = space.keyCount();
+    space.beginWalk(this);
+  }
+
+  /** Visits about `entries` entries; returns whether the walk is over. */
+  advance(entries: number): boolean {
+    const { table } = this.#space;
+    let left = entries;
+    while (left > 0 && !this.done) {
+      const walked = this.#tables[this.#table];
+      if (walked === undefined) {
+        this.done = true;
+        this.#space.endWalk();
+        break;
+      }
+      const n = table.readCursor(walked.root, this.#cursor, this.#refs, 0);
+      for (let i = 0; i < n; i++) this.#meet(walked.index, this.#refs[i]!);
+      this.#cursor = table.nextCursor(walked.root, this.#cursor);
+      if (this.#cursor === 0) this.#table++;
+      left -= n + 1;
+    }
+    return this.done;
+  }
+
+  /** An entry of the table at `root` is about to change. */
+  beforeChange(root: number, ref: number): void {
+    for (const walked of this.#tables) {
+      if (walked.root === root) this.#meet(walked.index, ref);
+    }
+  }
+
+  /** Nobody wants the entries any more; the walk goes on to its end all the same, for the marks. */
+  ignoreRest(): void {
+    this.#visit = () => {};
+  }
+
+  #meet(index: number, ref: number): void {
+    const { heap, mark } = this.#space;
+    const words = heap.words[ref >>> SEGMENT_SHIFT]!;
+    const w = (ref & UNIT_MASK) << 1;
+    if ((words[w]! & MARK) === mark) return;
+    this.#visit(index, ref);
+    words[w] = (words[w]! & ~MARK) | mark;
+    this.visited++;
+  }
+}
