@@ -8,6 +8,8 @@ Usage: stormdb <command> [arguments]
 Commands:
   server   start a server
   cli      send commands to a server, or open a prompt
+  check-aof, check-rdb
+           check files of data, and mend a torn end
 
   stormdb <command> --help tells more.
 `;
@@ -26,6 +28,16 @@ async function run(args: readonly string[]): Promise<number> {
     case "cli": {
       const { runCli } = await import("./cli/main.ts");
       return runCli(rest);
+    }
+    case "check-aof":
+    case "check-rdb": {
+      const check = await import("./persistence/check.ts");
+      const isAof = command === "check-aof";
+      if (rest[0] === "--help") {
+        process.stdout.write(isAof ? check.CHECK_AOF_USAGE : check.CHECK_RDB_USAGE);
+        return 0;
+      }
+      return isAof ? check.checkAof(rest) : check.checkRdb(rest);
     }
     case "--version":
     case "-v":

@@ -15,6 +15,7 @@ import { REDIS_VERSION, STORMDB_VERSION } from "../version.ts";
 import { AofFile, type FsyncPolicy } from "./aof-file.ts";
 import { AofError, readAof, readRdb, readRdbNow, truncateFile } from "./aof-reader.ts";
 import { removeIfThere, replaceFile, syncFolder } from "./files.ts";
+import { FolderLock } from "./folder-lock.ts";
 import { Journal } from "./journal.ts";
 import { emptyManifest, formatManifest, type Manifest, parseManifest } from "./manifest.ts";
 import { RdbError } from "./rdb-reader.ts";
@@ -70,6 +71,7 @@ export class Persistence {
   readonly #journal = new Journal();
   #manifest: Manifest = emptyManifest();
   #aof: AofFile | null = null;
+  #lock: FolderLock | null = null;
   #snapshot: Snapshot | null = null;
   /** A rewrite or save that is to start when the present one has ended. */
   #rewriteScheduled = false;
@@ -464,6 +466,12 @@ export class Persistence {
     }
   }
 
+  /** Another server may have the folder now. */
+  release(): void {
+    this.#lock?.release();
+    this.#lock = null;
+  }
+
   /** The last things before the end; `saves` is what SHUTDOWN asked for. Returns an error or "". */
   close(saves: "save" | "nosave" | "default"): string {
     const { savePoints } = this.#settings;
@@ -487,9 +495,10 @@ export class Persistence {
 
   // ── Loading ────────────────────────────────────────────────────────────────────────────────
 
-  /** Loads what is there. Throws LoadError. */
+  /** Takes the folder and loads what is there. Throws LoadError. */
   async load(): Promise<void> {
-    const { appendOnly, folder } = this.#settings;
+    const { appendOnly, folder, savePoints } = this.#settings;
+    if (appendOnly || savePoints.length > 0) await this.#lockFolder(folder);
     this.loading = true;
     this.#space.frozen = true;
     this.loadStartedMs = this.#clock.nowMs;
@@ -504,6 +513,20 @@ export class Persistence {
       this.#space.frozen = false;
     }
     this.changes = 0;
+  }
+
+  async #lockFolder(folder: string): Promise<void> {
+    try {
+      this.#lock = await FolderLock.take(folder);
+    } catch (error) {
+      // A folder that cannot be written: Redis starts all the same, and tells when it has to save.
+      this.#log.warning(`Can't lock the folder ${folder}: ${(error as Error).message}`);
+      return;
+    }
+    if (this.#lock !== null) return;
+    throw new LoadError(
+      `another server uses the folder ${folder} (dir) for its data; give each server a folder of its own`,
+    );
   }
 
   #progressReporter(path: string): (bytes: number) => void {

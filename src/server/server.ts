@@ -218,6 +218,7 @@ export class Server implements Services {
     if (this.#cron !== null) clearTimeout(this.#cron);
     if (this.#expiryTimer !== null) clearTimeout(this.#expiryTimer);
     this.output.flush();
+    this.persistence.release();
     for (const listener of this.#listeners) listener.stop(true);
     for (const client of this.clients.values()) client.socket.terminate();
     if (this.#unixPath !== "") {
