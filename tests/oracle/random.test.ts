@@ -77,7 +77,7 @@ class Dice {
     if (kind < 40) return this.pick(COMMON);
     if (kind < 55) return String(this.int(-1000000, 1000000));
     if (kind < 65) return this.integer();
-    if (kind < 80) return this.pick("pqrs\0\xfe".split("")).repeat(this.int(0, 70));
+    if (kind < 75) return this.pick("pqrs\0\xfe".split("")).repeat(this.int(0, 70));
     if (kind < 92) return `${this.int(0, 9)}:`.padEnd(this.int(100, 500), "ab");
     if (kind < 97) return `${this.int(0, 9)}:`.padEnd(this.int(4000, 4200), "cd");
     return `${this.int(0, 9)}:`.padEnd(this.int(8100, 20000), "ef");
@@ -154,7 +154,7 @@ class Dice {
   options(...makers: readonly (() => Words)[]): string[] {
     const chosen: string[] = [];
     for (const make of makers) {
-      if (this.chance(30)) {
+      if (this.chance(40)) {
         if (this.chance(50)) chosen.push(...make());
         else chosen.unshift(...make());
       }
@@ -250,7 +250,7 @@ const TABLE: Readonly<Record<string, Entry>> = {
         ...dice.options(
           () => [dice.pick(["NX", "XX"])],
           () => ["GET"],
-          () => (dice.chance(40) ? ["KEEPTTL"] : dice.expiration()),
+          () => (dice.chance(60) ? ["KEEPTTL"] : dice.expiration()),
         ),
       ]),
     ),
@@ -408,8 +408,8 @@ const TABLE: Readonly<Record<string, Entry>> = {
   ),
   expire: usual(expire("EXPIRE", (dice) => dice.seconds())),
   pexpire: rare(expire("PEXPIRE", (dice) => dice.milliseconds())),
-  expireat: usual(expire("EXPIREAT", (dice) => dice.laterSeconds())),
-  pexpireat: usual(expire("PEXPIREAT", (dice) => dice.laterMilliseconds())),
+  expireat: often(expire("EXPIREAT", (dice) => dice.laterSeconds())),
+  pexpireat: often(expire("PEXPIREAT", (dice) => dice.laterMilliseconds())),
   ttl: usual(of("TTL", anyKey)),
   pttl: rare(of("PTTL", anyKey)),
   expiretime: usual(of("EXPIRETIME", anyKey)),
