@@ -49,6 +49,7 @@ export const NO_EXPIRY = -2;
 
 const EXPIRY_BYTES = HAS_EXPIRY;
 const TTL_SAMPLES = 32;
+const CLOCK_MAX = 0xffffff;
 
 export class Database {
   readonly index: number;
@@ -142,6 +143,14 @@ export class Database {
   }
 
   // ── Reading an entry ───────────────────────────────────────────────────────────────────────
+
+  /** Makes the entry look unused for so many seconds. */
+  setIdle(ref: number, seconds: number): void {
+    const words = this.#words[ref >>> SEGMENT_SHIFT]!;
+    const w = (ref & UNIT_MASK) << 1;
+    const clock = this.#space.accessClock - Math.min(seconds, CLOCK_MAX);
+    words[w] = (words[w]! & LOW_MASK) | (clock << CLOCK_SHIFT);
+  }
 
   metaOf(ref: number): number {
     return this.#words[ref >>> SEGMENT_SHIFT]![(ref & UNIT_MASK) << 1]!;
