@@ -69,18 +69,21 @@ function restore(c: Context): void {
   const { args, db, reply } = c;
   let replace = false;
   let absolute = false;
+  let idle = -1;
+  let hasFrequency = false;
   for (let i = 4; i < args.count; i++) {
     const more = i + 1 < args.count;
     if (args.is(i, "replace")) replace = true;
     else if (args.is(i, "absttl")) absolute = true;
-    else if (args.is(i, "idletime") && more) {
-      const idle = c.integer(++i);
+    else if (args.is(i, "idletime") && more && !hasFrequency) {
+      idle = c.integer(++i);
       if (Number.isNaN(idle)) return;
       if (idle < 0) {
         reply.error("ERR Invalid IDLETIME value, must be >= 0");
         return;
       }
-    } else if (args.is(i, "freq") && more) {
+    } else if (args.is(i, "freq") && more && idle < 0) {
+      hasFrequency = true;
       const frequency = c.integer(++i);
       if (Number.isNaN(frequency)) return;
       if (frequency < 0 || frequency > 255) {
@@ -118,6 +121,7 @@ function restore(c: Context): void {
     if (present !== 0) db.remove(present);
     if (expireAtMs < 0 || expireAtMs > c.nowMs) {
       reader.restoreValue(payload.subarray(0, payload.length - FOOTER_BYTES), db, key, expireAtMs);
+      if (idle > 0) db.setIdle(db.peek(key.bytes, key.from, key.length), idle);
     }
   } catch (error) {
     if (!(error instanceof RdbError)) throw error;
