@@ -17,8 +17,8 @@ import type { CommandWriter } from "../protocol/command-writer.ts";
 export type FsyncPolicy = "always" | "everysec" | "no";
 
 const SYNC_INTERVAL_MS = 1000;
-/** How long a write waits for a sync under way, as in Redis: then it goes on, and may block. */
-const POSTPONE_MS = 2000;
+/** A sync that takes longer than this is slow: a write meanwhile counts as delayed by it. */
+const SLOW_SYNC_MS = 2000;
 
 export class AofFile {
   readonly path: string;
@@ -32,8 +32,7 @@ export class AofFile {
   #closed = false;
   #syncing = false;
   #lastSyncMs = 0;
-  #postponedSinceMs = 0;
-  /** Writes that waited for a sync until they could not any longer. */
+  /** Writes made while a slow sync was under way. */
   delayed = 0;
 
   /** Opens or creates the file. Throws what the system says. */
@@ -51,12 +50,9 @@ export class AofFile {
    */
   append(commands: CommandWriter, nowMs: number, maySync: boolean): void {
     if (commands.at > 0) {
-      if (this.#syncing && this.policy === "everysec") {
-        if (this.#postponedSinceMs === 0) this.#postponedSinceMs = nowMs;
-        if (nowMs - this.#postponedSinceMs < POSTPONE_MS) return;
-        this.delayed++;
-      }
-      this.#postponedSinceMs = 0;
+      // Redis lets writes wait for a sync under way, up to two seconds, and so loses what it has
+      // acknowledged when it is killed meanwhile. Here they go on, even where they block a little.
+      if (this.#syncing && nowMs - this.#lastSyncMs >= SLOW_SYNC_MS) this.delayed++;
       if (!this.#write(commands)) return;
     }
     if (!this.#writtenSinceSync) return;

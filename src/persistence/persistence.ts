@@ -498,11 +498,12 @@ export class Persistence {
   /** Takes the folder and loads what is there. Throws LoadError. */
   async load(): Promise<void> {
     const { appendOnly, folder, savePoints } = this.#settings;
-    if (appendOnly || savePoints.length > 0) await this.#lockFolder(folder);
+    // Clients are there already: from here on, until all is loaded, they are told to wait.
     this.loading = true;
     this.#space.frozen = true;
     this.loadStartedMs = this.#clock.nowMs;
     try {
+      if (appendOnly || savePoints.length > 0) await this.#lockFolder(folder);
       if (appendOnly) await this.#loadAof();
       else if (existsSync(this.#rdbPath)) await this.#loadRdb();
     } catch (error) {

@@ -57,7 +57,8 @@ export class RdbWriter {
     this.bytes[this.at++] = value;
   }
 
-  #length(value: number): void {
+  /** A length, or a count of nodes. */
+  length(value: number): void {
     this.#reserve(9);
     const { bytes } = this;
     if (value < 64) bytes[this.at++] = value;
@@ -102,18 +103,19 @@ export class RdbWriter {
       const packed = compress(from, offset, length, this.#scratch, 0);
       if (packed > 0) {
         this.#byte(ENCODED | ENCODED_LZF);
-        this.#length(packed);
-        this.#length(length);
-        this.#raw(this.#scratch, 0, packed);
+        this.length(packed);
+        this.length(length);
+        this.raw(this.#scratch, 0, packed);
         if (this.#scratch.length > KEPT_BYTES) this.#scratch = new Uint8Array(16384);
         return;
       }
     }
-    this.#length(length);
-    this.#raw(from, offset, length);
+    this.length(length);
+    this.raw(from, offset, length);
   }
 
-  #raw(from: Uint8Array, offset: number, length: number): void {
+  /** Bytes as they are. */
+  raw(from: Uint8Array, offset: number, length: number): void {
     this.#reserve(length);
     copyBytes(from, offset, this.bytes, this.at, length);
     this.at += length;
@@ -126,7 +128,7 @@ export class RdbWriter {
 
   header(aux: readonly (readonly [string, string])[]): void {
     const magic = Buffer.from(`REDIS${String(RDB_VERSION).padStart(4, "0")}`, "latin1");
-    this.#raw(magic, 0, magic.length);
+    this.raw(magic, 0, magic.length);
     for (const [name, value] of aux) {
       this.#byte(OPCODE.aux);
       this.#text(name);
@@ -136,14 +138,14 @@ export class RdbWriter {
 
   selectDatabase(index: number): void {
     this.#byte(OPCODE.selectDb);
-    this.#length(index);
+    this.length(index);
   }
 
   /** How many keys, and keys with expiry, are to come: a hint for the loader. */
   resizeDatabase(keys: number, expiring: number): void {
     this.#byte(OPCODE.resizeDb);
-    this.#length(keys);
-    this.#length(expiring);
+    this.length(keys);
+    this.length(expiring);
   }
 
   end(): void {
@@ -152,6 +154,12 @@ export class RdbWriter {
 
   /** A key with its expiry and value. */
   entry(space: Keyspace, db: Database, ref: number): void {
+    this.entryHead(db, ref);
+    this.#valueOf(space, db, ref);
+  }
+
+  /** All of an entry that goes before its value. */
+  entryHead(db: Database, ref: number): void {
     const expireAtMs = db.expiryOf(ref);
     if (expireAtMs >= 0) {
       this.#byte(OPCODE.expireMs);
@@ -164,7 +172,6 @@ export class RdbWriter {
     const isList = db.typeOf(ref) === LIST;
     this.#byte(isList ? TYPE.listQuicklist2 : TYPE.string);
     this.string(db.bytesOf(ref), db.keyAt(ref), db.keyLength(ref));
-    this.#valueOf(space, db, ref);
   }
 
   /** The value alone, behind its type: what DUMP returns. */
@@ -186,22 +193,21 @@ export class RdbWriter {
   #list(space: Keyspace, db: Database, ref: number): void {
     const { chain, heap } = space;
     db.openList(ref);
-    this.#length(chain.nodes);
+    this.length(chain.nodes);
     for (let node = chain.head; node !== 0; node = chain.nextNode(node)) {
-      this.#length(PACKED_NODE);
-      const from = heap.bytes[node >>> SEGMENT_SHIFT]!;
-      const base = (node & UNIT_MASK) << 3;
-      this.#listpack(
-        from,
-        base + chain.startOf(node),
-        chain.endOf(node) - chain.startOf(node),
+      const start = chain.startOf(node);
+      this.node(
+        heap.bytes[node >>> SEGMENT_SHIFT]!,
+        ((node & UNIT_MASK) << 3) + start,
+        chain.endOf(node) - start,
         chain.entriesOf(node),
       );
     }
   }
 
-  /** Entries with the header and the end that make them a listpack, as a string. */
-  #listpack(from: Uint8Array, offset: number, length: number, entries: number): void {
+  /** A node of a list: its entries, with the header and the end that make them a listpack. */
+  node(from: Uint8Array, offset: number, length: number, entries: number): void {
+    this.length(PACKED_NODE);
     const total = LISTPACK_HEADER_BYTES + length + 1;
     const packed = new Uint8Array(total);
     for (let i = 0; i < 4; i++) packed[i] = total >>> (i * 8);

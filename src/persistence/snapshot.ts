@@ -5,8 +5,10 @@
  */
 
 import { writeInt64 } from "../base/number-text.ts";
+import { SEGMENT_SHIFT, UNIT_MASK } from "../memory/heap.ts";
 import { Element } from "../memory/listpack.ts";
 import { CommandWriter } from "../protocol/command-writer.ts";
+import type { Database } from "../store/database.ts";
 import { isInteger, LIST } from "../store/entry.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import { Walk } from "../store/walk.ts";
@@ -20,45 +22,165 @@ const QUEUED_BYTES_MAX = 1 << 23;
 const ENTRIES_PER_STEP = 16;
 const ELEMENTS_PER_COMMAND = 64;
 
+/** Values above this are written piece by piece, a piece a step. */
+const LONG_NODES = 32;
+const LONG_TEXT_BYTES = 1 << 18;
+
 /** Turns entries into a file's bytes. */
 interface Encoder {
   readonly out: { bytes: Uint8Array; at: number; reset(): void };
   begin(): void;
   entry(index: number, ref: number): void;
+  /** Goes on with a value that is written piece by piece; false where there is none. */
+  step(): boolean;
   end(): void;
   /** Sees every piece before it leaves. */
   piece(bytes: Uint8Array, to: number): void;
 }
 
+/** A value that is being written piece by piece. */
+interface LongValue {
+  /** Writes a piece; returns whether it was the last. */
+  step(out: RdbWriter): boolean;
+  /** Takes a copy of what is left: the value is about to change. */
+  detach(): void;
+}
+
+class LongText implements LongValue {
+  #bytes: Uint8Array;
+  #at: number;
+  #end: number;
+
+  constructor(bytes: Uint8Array, at: number, length: number) {
+    this.#bytes = bytes;
+    this.#at = at;
+    this.#end = at + length;
+  }
+
+  step(out: RdbWriter): boolean {
+    const count = Math.min(PIECE_BYTES, this.#end - this.#at);
+    out.raw(this.#bytes, this.#at, count);
+    this.#at += count;
+    return this.#at === this.#end;
+  }
+
+  detach(): void {
+    this.#bytes = this.#bytes.slice(this.#at, this.#end);
+    this.#end -= this.#at;
+    this.#at = 0;
+  }
+}
+
+class LongList implements LongValue {
+  readonly #space: Keyspace;
+  #node: number;
+  /** Copies of the nodes that are left, once detached: entries, and their number. */
+  #copies: { readonly bytes: Uint8Array; readonly entries: number }[] | null = null;
+
+  constructor(space: Keyspace, head: number) {
+    this.#space = space;
+    this.#node = head;
+  }
+
+  step(out: RdbWriter): boolean {
+    const copies = this.#copies;
+    if (copies !== null) {
+      const { bytes, entries } = copies.shift()!;
+      out.node(bytes, 0, bytes.length, entries);
+      return copies.length === 0;
+    }
+    const { chain, heap } = this.#space;
+    const node = this.#node;
+    const start = chain.startOf(node);
+    const base = (node & UNIT_MASK) << 3;
+    const length = chain.endOf(node) - start;
+    out.node(heap.bytes[node >>> SEGMENT_SHIFT]!, base + start, length, chain.entriesOf(node));
+    this.#node = chain.nextNode(node);
+    return this.#node === 0;
+  }
+
+  detach(): void {
+    const { chain, heap } = this.#space;
+    this.#copies = [];
+    for (let node = this.#node; node !== 0; node = chain.nextNode(node)) {
+      const base = (node & UNIT_MASK) << 3;
+      const from = heap.bytes[node >>> SEGMENT_SHIFT]!;
+      const bytes = from.slice(base + chain.startOf(node), base + chain.endOf(node));
+      this.#copies.push({ bytes, entries: chain.entriesOf(node) });
+    }
+  }
+}
+
 class RdbEncoder implements Encoder {
   readonly out = new RdbWriter();
+  /** Entries that come while a long value is being written go behind it. */
+  readonly #aside = new RdbWriter();
   readonly #space: Keyspace;
   readonly #crc = new Crc64();
-  readonly #aux: readonly (readonly [string, string])[];
-  readonly #checking: boolean;
+  readonly #options: SnapshotOptions;
+  #long: LongValue | null = null;
   #index = -1;
 
   constructor(space: Keyspace, options: SnapshotOptions) {
     this.#space = space;
-    this.#aux = options.aux;
-    this.#checking = options.checking;
+    this.#options = options;
     this.out.compressing = options.compressing;
+    // What is set aside is in a hurry.
+    this.#aside.compressing = false;
   }
 
   begin(): void {
-    this.out.header(this.#aux);
+    this.out.header(this.#options.aux);
   }
 
   entry(index: number, ref: number): void {
+    const db = this.#space.databases[index]!;
+    const out = this.#long === null ? this.out : this.#aside;
     if (index !== this.#index) {
       this.#index = index;
-      this.out.selectDatabase(index);
+      out.selectDatabase(index);
     }
-    this.out.entry(this.#space, this.#space.databases[index]!, ref);
+    if (this.#long === null && !this.#options.immediate) {
+      this.#long = this.#longValue(db, ref);
+      if (this.#long !== null) {
+        const long = this.#long;
+        this.#space.walk?.hold(ref, () => long.detach());
+        return;
+      }
+    }
+    out.entry(this.#space, db, ref);
+  }
+
+  /** Begins the entry if its value is long; null, with nothing done, if it is not. */
+  #longValue(db: Database, ref: number): LongValue | null {
+    const { chain } = this.#space;
+    if (db.typeOf(ref) === LIST) {
+      db.openList(ref);
+      if (chain.nodes <= LONG_NODES) return null;
+      this.out.entryHead(db, ref);
+      this.out.length(chain.nodes);
+      return new LongList(this.#space, chain.head);
+    }
+    if (isInteger(db.metaOf(ref)) || db.textLength(ref) <= LONG_TEXT_BYTES) return null;
+    this.out.entryHead(db, ref);
+    this.out.length(db.textLength(ref));
+    return new LongText(db.bytesOf(ref), db.textAt(ref), db.textLength(ref));
+  }
+
+  step(): boolean {
+    const long = this.#long;
+    if (long === null) return false;
+    if (!long.step(this.out)) return true;
+    this.#long = null;
+    const { walk } = this.#space;
+    if (walk !== null && walk.heldRef !== 0) walk.drop();
+    this.out.raw(this.#aside.bytes, 0, this.#aside.at);
+    this.#aside.reset();
+    return true;
   }
 
   piece(bytes: Uint8Array, to: number): void {
-    if (this.#checking) this.#crc.update(bytes, 0, to);
+    if (this.#options.checking) this.#crc.update(bytes, 0, to);
   }
 
   end(): void {
@@ -68,7 +190,7 @@ class RdbEncoder implements Encoder {
   /** The 8 bytes behind everything else. */
   checksum(): Uint8Array {
     const bytes = new Uint8Array(8);
-    if (this.#checking) this.#crc.write(bytes, 0);
+    if (this.#options.checking) this.#crc.write(bytes, 0);
     return bytes;
   }
 }
@@ -88,6 +210,10 @@ class CommandEncoder implements Encoder {
   begin(): void {}
   end(): void {}
   piece(): void {}
+
+  step(): boolean {
+    return false;
+  }
 
   entry(index: number, ref: number): void {
     const { out } = this;
@@ -178,11 +304,14 @@ export class Snapshot {
   /** Works until `endMs` (of performance.now) at most; returns whether all entries are encoded. */
   advance(endMs: number): boolean {
     if (this.#file.failed) this.walk.ignoreRest();
-    while (!this.walk.done && this.#file.queuedBytes < QUEUED_BYTES_MAX) {
-      this.walk.advance(ENTRIES_PER_STEP);
+    while (this.#file.queuedBytes < QUEUED_BYTES_MAX) {
+      if (this.#encoder.step()) {
+        if (this.#encoder.out.at >= PIECE_BYTES) this.#pass();
+      } else if (this.walk.done) return true;
+      else this.walk.advance(ENTRIES_PER_STEP);
       if (performance.now() >= endMs) break;
     }
-    return this.walk.done;
+    return false;
   }
 
   #finishEncoding(): void {

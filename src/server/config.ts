@@ -1,6 +1,6 @@
 /** The configuration at run time: read from file and arguments, changed by CONFIG SET. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { latin1 } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
 import { parseBigInteger } from "../base/number-text.ts";
@@ -67,8 +67,13 @@ export class Config implements ConfigService {
       let end = i + 1;
       while (end < args.length && !/^--[a-z]/i.test(args[end]!)) end++;
       const words = args.slice(i + 1, end);
-      // One argument may hold several words, as in --save "900 1".
-      this.#apply(option.slice(2), words, "");
+      if (option === "--aof" && words.length === 1) {
+        // The first StormDB's option: the append-only file by its path.
+        const path = resolve(words[0]!);
+        this.#apply("appendonly", ["yes"], "");
+        this.#apply("dir", [dirname(path)], "");
+        this.#apply("appendfilename", [basename(path)], "");
+      } else this.#apply(option.slice(2), words, "");
       i = end;
     }
   }

@@ -128,16 +128,54 @@ function memoryFields(server: Server): Fields {
 }
 
 function persistenceFields(server: Server): Fields {
+  const p = server.persistence;
+  const nowMs = server.clock.nowMs;
+  const runningSeconds = (task: string) =>
+    p.task === task ? Math.floor((nowMs - p.taskStartedMs) / 1000) : -1;
+  const { entries, total } = p.progress;
   return [
-    ["loading", 0],
+    ["loading", p.loading ? 1 : 0],
     ["async_loading", 0],
-    ["rdb_changes_since_last_save", server.persistence.changes],
-    ["rdb_bgsave_in_progress", 0],
-    ["rdb_last_save_time", Math.floor(server.startedMs / 1000)],
-    ["rdb_last_bgsave_status", "ok"],
-    ["aof_enabled", 0],
-    ["aof_rewrite_in_progress", 0],
-    ["aof_last_write_status", "ok"],
+    ["current_save_keys_processed", entries],
+    ["current_save_keys_total", total],
+    ["rdb_changes_since_last_save", p.changes],
+    ["rdb_bgsave_in_progress", p.task === "save" ? 1 : 0],
+    ["rdb_last_save_time", Math.floor(p.lastSaveMs / 1000)],
+    ["rdb_last_bgsave_status", p.lastSaveOk ? "ok" : "err"],
+    ["rdb_last_bgsave_time_sec", p.lastSaveSeconds],
+    ["rdb_current_bgsave_time_sec", runningSeconds("save")],
+    ["rdb_saves", p.saves],
+    ["aof_enabled", p.aofEnabled ? 1 : 0],
+    ["aof_rewrite_in_progress", p.task === "rewrite" ? 1 : 0],
+    ["aof_rewrite_scheduled", p.rewriteScheduled ? 1 : 0],
+    ["aof_last_rewrite_time_sec", p.lastRewriteSeconds],
+    ["aof_current_rewrite_time_sec", runningSeconds("rewrite")],
+    ["aof_last_bgrewrite_status", p.lastRewriteOk ? "ok" : "err"],
+    ["aof_rewrites", p.rewrites],
+    ["aof_last_write_status", p.aofError === "" ? "ok" : "err"],
+    ...(p.aofEnabled
+      ? ([
+          ["aof_current_size", p.aofBytes],
+          ["aof_base_size", p.aofBaseBytes],
+          ["aof_pending_rewrite", 0],
+          ["aof_buffer_length", p.aofPendingBytes],
+          ["aof_delayed_fsync", p.aofDelayedSyncs],
+        ] as const)
+      : []),
+    ...(p.loading ? loadingFields(server) : []),
+  ];
+}
+
+function loadingFields(server: Server): Fields {
+  const { loadedBytes, loadStartedMs, loadTotalBytes } = server.persistence;
+  const fraction = loadedBytes / Math.max(1, loadTotalBytes);
+  const seconds = (server.clock.nowMs - loadStartedMs) / 1000;
+  return [
+    ["loading_start_time", Math.floor(loadStartedMs / 1000)],
+    ["loading_total_bytes", loadTotalBytes],
+    ["loading_loaded_bytes", loadedBytes],
+    ["loading_loaded_perc", (fraction * 100).toFixed(2)],
+    ["loading_eta_seconds", fraction > 0 ? Math.ceil(seconds / fraction - seconds) : 0],
   ];
 }
 

@@ -1,5 +1,5 @@
 /** `stormdb server`: reads arguments, starts a server and waits for its end. */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { Log } from "../base/log.ts";
 import { STORMDB_VERSION } from "../version.ts";
 import { Config, ConfigError } from "./config.ts";
@@ -36,23 +36,54 @@ export async function runServer(args: readonly string[]): Promise<number> {
   const stopped = Promise.withResolvers<number>();
   const server = new Server({ config, log, onStopped: stopped.resolve });
   log.notice(`StormDB ${STORMDB_VERSION} is starting, pid ${process.pid}`);
+  limitClients(config, log);
   if (config.file === "") log.notice("No config file given: using the defaults");
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => server.shutdown("default", false));
+  }
+  // A terminal that is closed, or a reader of the log that goes away, does not end the server.
+  process.on("SIGHUP", () => {});
+  process.stdout.on("error", () => {});
+  let ready: boolean;
   try {
-    await server.start();
+    // It may be told to stop while it is still loading.
+    ready = await Promise.race([
+      server.start().then(() => true),
+      stopped.promise.then(() => false),
+    ]);
   } catch (error) {
     log.warning((error as Error).message);
     server.stop();
     process.stderr.write(`stormdb: ${(error as Error).message}\n`);
     return 1;
   }
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => server.shutdown("default", false));
-  }
-  if (server.port > 0) log.notice(`Ready to accept connections on port ${server.port}`);
-  if (config.text("unixsocket") !== "") {
+  if (ready && server.port > 0) log.notice(`Ready to accept connections on port ${server.port}`);
+  if (ready && config.text("unixsocket") !== "") {
     log.notice(`Ready to accept connections on ${config.text("unixsocket")}`);
   }
   return stopped.promise;
+}
+
+/** Descriptors for everything that is not a client. */
+const OTHER_FILES = 32;
+
+/** Lowers maxclients to what the system's limit on open files allows. */
+function limitClients(config: Config, log: Log): void {
+  let limits: string;
+  try {
+    limits = readFileSync("/proc/self/limits", "latin1");
+  } catch {
+    // Only Linux tells it in this way.
+    return;
+  }
+  const files = Number(/^Max open files +(\d+)/m.exec(limits)?.[1]);
+  const wanted = config.number("maxclients");
+  const possible = Math.max(1, files - OTHER_FILES);
+  if (!(possible < wanted)) return;
+  config.set([["maxclients", String(possible)]]);
+  log.warning(
+    `maxclients is ${possible} and not ${wanted}: the system's limit on open files is ${files}`,
+  );
 }
 
 /** Enters the folder `dir` and tries the log file; returns what is wrong with them, or "". */

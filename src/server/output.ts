@@ -141,6 +141,8 @@ export class Output {
       const sent = Math.max(0, client.socket.write(head));
       this.sentBytes += sent;
       client.backlogBytes -= sent;
+      // Who takes what it is owed is not idle, however slow.
+      if (sent > 0) client.lastActiveMs = Date.now();
       if (sent < head.length) {
         backlog[0] = head.subarray(sent);
         break;

@@ -472,7 +472,7 @@ export class Server implements Services {
     const timeoutMs = this.config.number("timeout") * 1000;
     for (const client of this.clients.values()) {
       this.output.checkSoftLimit(client, nowMs);
-      if (timeoutMs > 0 && nowMs - client.lastActiveMs > timeoutMs) {
+      if (timeoutMs > 0 && !client.paused && nowMs - client.lastActiveMs > timeoutMs) {
         this.log.verbose(`Closing idle client: ${client}`);
         this.#close(client);
       }

@@ -127,8 +127,10 @@ export class Database {
   /** To be called before anything of an entry changes that a snapshot holds. */
   #beforeChange(ref: number): void {
     const space = this.#space;
-    if (space.walk === null || (this.metaOf(ref) & MARK) === space.mark) return;
-    space.walk.beforeChange(space.tableRoot(this.index), ref);
+    const { walk } = space;
+    if (walk === null) return;
+    if ((this.metaOf(ref) & MARK) === space.mark && ref !== walk.heldRef) return;
+    walk.beforeChange(space.tableRoot(this.index), ref);
   }
 
   #touch(ref: number): void {
@@ -142,8 +144,6 @@ export class Database {
     }
   }
 
-  // ── Reading an entry ───────────────────────────────────────────────────────────────────────
-
   /** Makes the entry look unused for so many seconds. */
   setIdle(ref: number, seconds: number): void {
     const words = this.#words[ref >>> SEGMENT_SHIFT]!;
@@ -151,6 +151,8 @@ export class Database {
     const clock = this.#space.accessClock - Math.min(seconds, CLOCK_MAX);
     words[w] = (words[w]! & LOW_MASK) | (clock << CLOCK_SHIFT);
   }
+
+  // ── Reading an entry ───────────────────────────────────────────────────────────────────────
 
   metaOf(ref: number): number {
     return this.#words[ref >>> SEGMENT_SHIFT]![(ref & UNIT_MASK) << 1]!;
@@ -391,10 +393,15 @@ export class Database {
   /** Makes the open chain the value of the key last looked up, which does not exist. */
   addList(key: Uint8Array, keyFrom: number, keyBytes: number): number {
     const { chain } = this.#space;
-    const word = chain.close();
-    const entry = this.#place(0, key, keyFrom, keyBytes, LIST | chain.form, 0, NO_EXPIRY);
-    this.#words[entry >>> SEGMENT_SHIFT]![((entry & UNIT_MASK) << 1) + VALUE_WORD] = word;
-    return entry;
+    try {
+      const word = chain.close();
+      const entry = this.#place(0, key, keyFrom, keyBytes, LIST | chain.form, 0, NO_EXPIRY);
+      this.#words[entry >>> SEGMENT_SHIFT]![((entry & UNIT_MASK) << 1) + VALUE_WORD] = word;
+      return entry;
+    } catch (error) {
+      chain.destroySome(chain.nodes);
+      throw error;
+    }
   }
 
   // ── Expiry ─────────────────────────────────────────────────────────────────────────────────
@@ -477,28 +484,48 @@ export class Database {
   moveTo(ref: number, target: Database, key: Uint8Array, keyFrom: number, keyBytes: number): void {
     this.#beforeChange(ref);
     const space = this.#space;
-    const meta = this.metaOf(ref);
-    const expireAtMs = this.expiryOf(ref);
-    const block = this.#cloneUnder(ref, key, keyFrom, keyBytes);
-    if (hasExpiry(meta)) space.wheel.remove(space.wheelRoot(this.index), ref);
-    space.table.removeFound();
-    space.heap.free(ref);
-    target.#adopt(block, key, keyFrom, keyBytes, expireAtMs);
+    // The new entry comes first, so that running out of memory changes nothing.
+    this.#cloneInto(ref, target, key, keyFrom, keyBytes);
+    space.table.locate(space.tableRoot(this.index), ref);
+    this.#removeEntry(ref);
   }
 
   /** Copies the entry to another key, which does not exist in the target. */
   copyTo(ref: number, target: Database, key: Uint8Array, keyFrom: number, keyBytes: number): void {
-    const block = this.#cloneUnder(ref, key, keyFrom, keyBytes);
-    if (this.typeOf(ref) === LIST) {
-      const { chain } = this.#space;
-      this.openList(ref);
-      const word = chain.copy();
+    if (this.typeOf(ref) !== LIST) {
+      this.#cloneInto(ref, target, key, keyFrom, keyBytes);
+      return;
+    }
+    const { chain } = this.#space;
+    this.openList(ref);
+    const word = chain.copy();
+    try {
+      const block = this.#cloneInto(ref, target, key, keyFrom, keyBytes);
       const words = this.#words[block >>> SEGMENT_SHIFT]!;
       const w = (block & UNIT_MASK) << 1;
       words[w + VALUE_WORD] = word;
       words[w] = (words[w]! & ~ENCODING_MASK) | chain.form;
+    } catch (error) {
+      // The copy is still open.
+      chain.destroySome(chain.nodes);
+      throw error;
     }
-    target.#adopt(block, key, keyFrom, keyBytes, this.expiryOf(ref));
+  }
+
+  /** A new entry of the target with the entry's header and value, but another key. */
+  #cloneInto(
+    ref: number,
+    target: Database,
+    key: Uint8Array,
+    keyFrom: number,
+    keyBytes: number,
+  ): number {
+    const space = this.#space;
+    const wheel = hasExpiry(this.metaOf(ref)) ? target.#wheelRoot() : 0;
+    const block = this.#cloneUnder(ref, key, keyFrom, keyBytes);
+    target.#insert(space.hash.of(key, keyFrom, keyBytes), block);
+    if (wheel !== 0) space.wheel.add(wheel, block);
+    return block;
   }
 
   /** A block with the entry's header and value, but another key; in no table and no wheel. */
@@ -521,17 +548,15 @@ export class Database {
     return block;
   }
 
-  #adopt(
-    block: number,
-    key: Uint8Array,
-    keyFrom: number,
-    keyBytes: number,
-    expireAtMs: number,
-  ): void {
+  /** Adds an entry to the table; frees it where there is no memory for its slot. */
+  #insert(hash: number, block: number): void {
     const space = this.#space;
-    const hash = space.hash.of(key, keyFrom, keyBytes);
-    space.table.insert(space.tableRoot(this.index), hash, block);
-    if (expireAtMs >= 0) space.wheel.add(this.#wheelRoot(), block);
+    try {
+      space.table.insert(space.tableRoot(this.index), hash, block);
+    } catch (error) {
+      space.heap.free(block);
+      throw error;
+    }
   }
 
   /** Bytes of all blocks of the entry and its value, and its share of the table. */
@@ -642,11 +667,12 @@ export class Database {
     let expiry = expireAtMs;
     if (expiry === KEEP_EXPIRY && hadExpiry) expiry = wheel.timeOf(ref);
     const flags = expiry >= 0 ? low | HAS_EXPIRY : low;
+    const wheelRoot = expiry >= 0 ? this.#wheelRoot() : 0;
     const size = keyOffset(flags) + keyBytes + tail;
     let block = ref;
     if (ref === 0) {
       block = heap.alloc(size);
-      space.table.insert(space.tableRoot(this.index), this.#hash, block);
+      this.#insert(this.#hash, block);
     } else {
       const usable = heap.usableBytes(ref);
       // Allocate before anything is given up, so that running out of memory changes nothing.
@@ -666,7 +692,7 @@ export class Database {
     copyBytes(key, keyFrom, this.#bytes[segment]!, (w << 2) + keyOffset(flags), keyBytes);
     if (expiry >= 0) {
       wheel.setTime(block, expiry);
-      wheel.add(this.#wheelRoot(), block);
+      wheel.add(wheelRoot, block);
     }
     return block;
   }

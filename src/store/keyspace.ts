@@ -125,13 +125,18 @@ export class Keyspace {
   /** Empties one database at once; its memory comes back in slices. */
   flush(index: number): void {
     const root = this.tableRoot(index);
-    if (this.table.count(root) === 0) return;
+    const count = this.table.count(root);
+    if (count === 0) return;
+    if (this.walk === null && count === this.keyCount()) {
+      this.flushAll();
+      return;
+    }
+    const empty = this.table.create();
     const wheel = this.wheelRoot(index);
     if (wheel !== 0) this.wheel.destroy(wheel);
     this.#roots[index * ROOT_WORDS + WHEEL] = 0;
     this.#doomedTables.push({ root, bucket: 0 });
-    this.#roots[index * ROOT_WORDS + TABLE] = this.table.create();
-    if (this.walk === null && this.keyCount() === 0) this.flushAll();
+    this.#roots[index * ROOT_WORDS + TABLE] = empty;
   }
 
   /** Empties every database: the heap starts anew, which takes no walk over the keys. */

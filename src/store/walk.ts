@@ -36,6 +36,9 @@ export class Walk {
   /** Entries there were. */
   readonly total: number;
   done = false;
+  /** An entry that was visited but is still being read in pieces; 0 without one. */
+  heldRef = 0;
+  #release: (() => void) | null = null;
 
   constructor(space: Keyspace, visit: EntryVisitor) {
     this.#space = space;
@@ -56,7 +59,7 @@ export class Walk {
       const walked = this.#tables[this.#table];
       if (walked === undefined) {
         this.done = true;
-        this.#space.endWalk();
+        this.#endIfOver();
         break;
       }
       const n = table.readCursor(walked.root, this.#cursor, this.#refs, 0);
@@ -70,9 +73,39 @@ export class Walk {
 
   /** An entry of the table at `root` is about to change. */
   beforeChange(root: number, ref: number): void {
-    for (const walked of this.#tables) {
-      if (walked.root === root) this.#meet(walked.index, ref);
+    if (ref !== this.heldRef) {
+      for (const walked of this.#tables) {
+        if (walked.root === root) this.#meet(walked.index, ref);
+      }
     }
+    if (ref === this.heldRef) this.letGo();
+  }
+
+  /**
+   * The visitor goes on reading the entry after its visit: before it changes, `release` is called,
+   * which must take what is still to be read.
+   */
+  hold(ref: number, release: () => void): void {
+    this.heldRef = ref;
+    this.#release = release;
+  }
+
+  /** The held entry has been read to its end. */
+  drop(): void {
+    this.heldRef = 0;
+    this.#release = null;
+    this.#endIfOver();
+  }
+
+  /** Entries and tables stay guarded until the last one has been read. */
+  #endIfOver(): void {
+    if (this.done && this.heldRef === 0) this.#space.endWalk();
+  }
+
+  /** The held entry is about to change. */
+  letGo(): void {
+    this.#release?.();
+    this.drop();
   }
 
   /** Nobody wants the entries any more; the walk goes on to its end all the same, for the marks. */
