@@ -158,7 +158,8 @@ describePair("what COMMAND tells", (pair) => {
       expect(got).toEqual({ ...expected, ...changes });
     });
 
-    test.skipIf(SINCE_72.includes(name))(`DOCS ${name}`, async () => {
+    if (SINCE_72.includes(name)) continue;
+    test(`DOCS ${name}`, async () => {
       const [redis, storm] = (await ask("COMMAND", "DOCS", name)) as Fields[];
       const [expected, got] = [redis!, storm!].map((docs, i) => {
         const all = docs[name] as Fields;
@@ -371,7 +372,9 @@ function leastCall(items: readonly Argument[], keys: string[]): string[] {
     if (item.type === "pure-token") return words;
     if (item.type === "oneof") return [...words, ...leastCall([item.arguments![0]!], keys)];
     if (item.type === "block") return [...words, ...leastCall(item.arguments!, keys)];
-    return [...words, item.type === "key" ? keys.shift()! : "1"];
+    if (item.type === "key") return [...words, keys.shift()!];
+    // Not so short that the key is gone when it is looked at.
+    return [...words, item.name === "milliseconds" ? "100000" : "1"];
   });
 }
 
