@@ -486,6 +486,8 @@ export class Persistence {
       this.#aof.close();
       if (this.#aof.error !== "") return this.#aof.error;
     }
+    // What has been loaded so far must not take the place of what is being loaded.
+    if (this.loading) return "";
     if (saves === "save" || (saves === "default" && savePoints.length > 0)) {
       this.#log.notice("Saving the final RDB snapshot before exiting.");
       return this.save();

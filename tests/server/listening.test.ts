@@ -4,8 +4,9 @@ import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
-import { runStormdb, startStormdb, until } from "../harness/processes.ts";
+import { BINARY, freePort, runStormdb, startStormdb, until } from "../harness/processes.ts";
 import { RawClient } from "../harness/raw-client.ts";
+import { ByteSocket } from "./byte-socket.ts";
 import { readClients, readDirective, readInfo } from "./info.ts";
 import { exchange, sameAsRedis } from "./same-as-redis.ts";
 
@@ -229,16 +230,71 @@ describe("maxclients", () => {
   });
 });
 
+describe.skipIf(process.platform !== "linux")("the system's limit on open files", () => {
+  test("lowers maxclients, so that the one too many is told and nothing spins", async () => {
+    const port = await freePort();
+    const folder = mkdtempSync(join(tmpdir(), "stormdb-files-"));
+    const child = Bun.spawn(
+      [
+        ...["bash", "-c", `ulimit -n 64; exec "$0" server --port "$1" --bind 127.0.0.1`],
+        ...[BINARY, String(port)],
+      ],
+      { cwd: folder, stdout: "pipe", stderr: "pipe" },
+    );
+    await until("it answers", () => isReachable(port, "127.0.0.1"));
+    const clients: RawClient[] = [];
+    const replies: string[] = [];
+    for (let i = 0; i < 80; i++) {
+      const client = await RawClient.connect(port);
+      clients.push(client);
+      replies.push(await client.call("PING"));
+    }
+    const served = replies.filter((reply) => reply === "+PONG\r\n");
+    const told = replies.filter((reply) => reply === "-ERR max number of clients reached\r\n");
+    expect({ served: served.length, told: told.length }).toEqual({ served: 32, told: 48 });
+    clients[0]!.write("SHUTDOWN NOSAVE\r\n");
+    expect(await child.exited).toEqual(0);
+    expect(await child.stdout.text()).toContain(
+      "maxclients is 32 and not 10000: the system's limit on open files is 64",
+    );
+    for (const client of clients) client.close();
+    rmSync(folder, { recursive: true });
+  });
+});
+
 describe("timeout", () => {
-  test("idle clients are closed, others are not", async () => {
+  test("idle clients are closed; slow readers and paused clients are not idle", async () => {
     await using storm = await startStormdb("--timeout", "1");
-    const idle = await storm.connect();
     const busy = await storm.connect();
-    await idle.call("PING");
-    await until("the idle client is closed", async () => {
-      await busy.call("PING");
-      return idle.isClosed;
-    });
-    expect(await busy.call("PING")).toEqual("+PONG\r\n");
+    await busy.call("SET", "big", "x".repeat(1 << 20));
+    const slow = await ByteSocket.connect(storm.port);
+    await slow.write("CLIENT SETNAME slow\r\n");
+    await slow.text(5);
+    slow.pause();
+    await slow.write("GET big\r\n".repeat(80));
+    const owed = async () => {
+      const list = await readClients(busy, "LIST");
+      return Number(list.find(({ name }) => name === "slow")?.omem ?? 0);
+    };
+    const paused = await storm.connect();
+    await busy.call("CLIENT", "PAUSE", "100000", "WRITE");
+    paused.write("SET a 1\r\n");
+    // Twice the time after which a client that does nothing is closed.
+    for (let round = 0; round < 2; round++) {
+      const idle = await storm.connect();
+      for (let i = 0; !idle.isClosed; i++) {
+        await busy.call("PING");
+        await Bun.sleep(10);
+        if (i % 20 !== 0) continue;
+        slow.resume();
+        await slow.digest(3 << 20);
+        slow.pause();
+      }
+    }
+    expect(await owed()).toBeGreaterThan(0);
+    expect([slow.isClosed, paused.isClosed, busy.isClosed]).toEqual([false, false, false]);
+    await busy.call("CLIENT", "UNPAUSE");
+    expect(await paused.read()).toEqual("+OK\r\n");
+    slow.close();
   });
 });

@@ -1,6 +1,19 @@
 /** How the server ends. */
 import { describe, expect, test } from "bun:test";
-import { type RunningServer, startStormdb, until } from "../harness/processes.ts";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BINARY, freePort, type RunningServer, startStormdb, until } from "../harness/processes.ts";
+import { RawClient } from "../harness/raw-client.ts";
+
+async function isUp(port: number): Promise<boolean> {
+  try {
+    (await RawClient.connect(port)).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Has the server end by `end`: with exit code 0, every connection closed, and a word in the log. */
 async function expectEnd(storm: RunningServer, end: () => Promise<void> | void): Promise<void> {
@@ -60,4 +73,57 @@ test("SHUTDOWN with wrong arguments is refused, and all goes on", async () => {
   expect(await client.call("SHUTDOWN", "SAVE", "NOSAVE")).toEqual("-ERR syntax error\r\n");
   expect(await client.call("SHUTDOWN", "ABORT")).toEqual("-ERR No shutdown in progress.\r\n");
   expect(await client.call("PING")).toEqual("+PONG\r\n");
+});
+
+test("SIGHUP, and a terminal or pipe that goes away, do not end the server", async () => {
+  await using storm = await startStormdb();
+  const client = await storm.connect();
+  process.kill(storm.pid, "SIGHUP");
+  for (let i = 0; i < 20; i++) expect(await client.call("PING")).toEqual("+PONG\r\n");
+
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), "stormdb-pipe-"));
+  // The reader of the log leaves after one line; what the server writes then is an error.
+  const args = `--port ${port} --bind 127.0.0.1 --dir '${folder}' --loglevel verbose`;
+  const child = Bun.spawn(
+    ["bash", "-c", `set -o pipefail; "${BINARY}" server ${args} | head -n 1`],
+    { stdout: "pipe", stderr: "pipe" },
+  );
+  await until("it answers", () => isUp(port));
+  for (let i = 0; i < 3; i++) {
+    const broken = await RawClient.connect(port);
+    broken.write("*x\r\n");
+    await broken.closed;
+  }
+  const last = await RawClient.connect(port);
+  expect(await last.call("PING")).toEqual("+PONG\r\n");
+  last.write("SHUTDOWN NOSAVE\r\n");
+  await last.closed;
+  const stderr = await child.stderr.text();
+  expect({ code: await child.exited, stderr }).toEqual({ code: 0, stderr: "" });
+  rmSync(folder, { recursive: true });
+});
+
+describe("told to stop while it loads, the server leaves the dump as it is", () => {
+  test.each(["SIGTERM", "SHUTDOWN", "SHUTDOWN SAVE"])("%s", async (how) => {
+    const folder = mkdtempSync(join(tmpdir(), "stormdb-load-"));
+    const dump = join(folder, "dump.rdb");
+    const args = ["--dir", folder, "--save", "3600 1"];
+    {
+      await using storm = await startStormdb(...args);
+      const client = await storm.connect();
+      expect(await client.call("DEBUG", "POPULATE", "500000")).toEqual("+OK\r\n");
+      expect(await client.call("SAVE")).toEqual("+OK\r\n");
+      client.write("SHUTDOWN NOSAVE\r\n");
+      expect(await storm.exited).toEqual(0);
+    }
+    const size = statSync(dump).size;
+    expect(size).toBeGreaterThan(5_000_000);
+    await using storm = await startStormdb(...args);
+    if (how === "SIGTERM") process.kill(storm.pid, how);
+    else (await storm.connect()).write(`${how}\r\n`);
+    expect(await storm.exited).toEqual(0);
+    expect(statSync(dump).size).toEqual(size);
+    rmSync(folder, { recursive: true });
+  });
 });
