@@ -113,7 +113,11 @@ export async function readAof(path: string, space: Keyspace, sink: AofSink): Pro
       if (state === MORE) return;
       if (state === FAILED) throw new AofError(parser.error.replace(/^ERR /, ""), base + parser.at);
       if (state !== READY) throw new AofError("an empty command", base + parser.requestStart);
-      transactions.take(request, base + parser.requestStart);
+      try {
+        transactions.take(request, base + parser.requestStart);
+      } catch (error) {
+        throw new AofError((error as Error).message, base + parser.requestStart);
+      }
       commands++;
       if (!transactions.open) validBytes = base + parser.at;
     }

@@ -61,6 +61,8 @@ export class GrowingFile {
   readonly #queue: Uint8Array[] = [];
   #writing = false;
   #error: Error | null = null;
+  #finishing = false;
+  #discarded = false;
   #onIdle: (() => void) | null = null;
   /** Bytes handed over that are not yet written. */
   queuedBytes = 0;
@@ -122,15 +124,19 @@ export class GrowingFile {
 
   /** Waits until all is on disk under its name. */
   async finish(path: string): Promise<void> {
+    if (this.#discarded) throw this.#error;
+    this.#finishing = true;
     if (this.#writing || this.#queue.length > 0) {
       await new Promise<void>((done) => {
         this.#onIdle = done;
       });
     }
     if (this.#error === null) {
-      this.#error = await new Promise((done) => {
+      const failure = await new Promise<Error | null>((done) => {
         fdatasync(this.#fd, (error) => done(error ?? null));
       });
+      // It may have been given up meanwhile.
+      this.#error ??= failure;
     }
     this.#close(path);
   }
@@ -145,17 +151,18 @@ export class GrowingFile {
     this.#close(path);
   }
 
-  /** Gives the file up. */
+  /** Gives the file up. Its name goes at once, for the next file may have the same one. */
   discard(): void {
+    if (this.#discarded) return;
+    this.#discarded = true;
     this.#error ??= new Error("given up");
     this.#queue.length = 0;
     this.queuedBytes = 0;
-    if (this.#writing) {
-      this.#onIdle = () => this.discard();
-      return;
-    }
-    closeSync(this.#fd);
     removeIfThere(this.#temporary);
+    // Whoever still uses the descriptor closes it.
+    if (this.#finishing) return;
+    if (this.#writing) this.#onIdle = () => closeSync(this.#fd);
+    else closeSync(this.#fd);
   }
 
   #close(path: string): void {
@@ -169,7 +176,7 @@ export class GrowingFile {
         this.#error = error as Error;
       }
     }
-    removeIfThere(this.#temporary);
+    if (!this.#discarded) removeIfThere(this.#temporary);
     throw this.#error;
   }
 }

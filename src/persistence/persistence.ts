@@ -5,7 +5,7 @@
  * replaced at once, and names only files that are there; commands are written before their replies
  * leave.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
@@ -158,6 +158,9 @@ export class Persistence {
     this.#updateRefusal();
   }
 
+  /** The error of the append-only file that clients and log have been told of. */
+  #toldError = "";
+
   #updateRefusal(): void {
     const { savePoints, stopsWritesOnError } = this.#settings;
     if (this.aofError !== "") {
@@ -174,9 +177,9 @@ export class Persistence {
     const aof = this.#aof;
     if (aof === null) return;
     const maySync = this.#settings.syncsWhileRewriting || this.task === "none";
-    const before = aof.error;
     aof.append(this.#journal.commands, this.#clock.nowMs, maySync);
-    if (aof.error === before) return;
+    if (aof.error === this.#toldError) return;
+    this.#toldError = aof.error;
     this.#updateRefusal();
     if (aof.error === "") {
       this.#log.warning("AOF write error looks solved, the server can write again.");
@@ -214,7 +217,13 @@ export class Persistence {
       removeIfThere(this.#path(part.name));
       const opened = new AofFile(this.#path(part.name), fsync);
       this.#manifest.increments.push(part);
-      this.#writeManifest();
+      try {
+        this.#writeManifest();
+      } catch (error) {
+        this.#manifest.increments.pop();
+        opened.close();
+        throw error;
+      }
       this.#aof = opened;
     } else {
       this.#aof = new AofFile(this.#path(part.name), fsync);
@@ -237,6 +246,11 @@ export class Persistence {
       this.#aof?.close();
       this.#aof = null;
       this.#journal.commands.reset();
+      // A base of an earlier moment than the last command must not take the place of all parts.
+      if (this.task === "rewrite") this.#snapshot?.abandon();
+      this.#rewriteScheduled = false;
+      this.#toldError = "";
+      this.#updateRefusal();
       return "";
     }
     try {
@@ -246,7 +260,11 @@ export class Persistence {
       }
       // What the old files hold is not the data set of now: a new base replaces them.
       this.#openIncrement(true);
-      return this.rewrite();
+      if (this.task !== "rewrite") return this.rewrite();
+      // The base being written began before the increment: changes between them would be lost.
+      this.#snapshot?.abandon();
+      this.#rewriteScheduled = true;
+      return "";
     } catch (error) {
       return `ERR ${(error as Error).message}`;
     }
@@ -362,8 +380,9 @@ export class Persistence {
       if (this.#aof !== null) {
         this.flush();
         if (this.#aof.error !== "") return `ERR ${this.#aof.error}`;
-        this.#aof.close();
+        const earlier = this.#aof;
         this.#openIncrement(true);
+        earlier.close();
       }
       const temporary = this.#path(`temp-rewriteaof-${process.pid}.aof`);
       this.#snapshot = this.#newSnapshot(temporary, rdbPreamble, true, false);
@@ -526,10 +545,30 @@ export class Persistence {
       this.#log.warning(`Can't lock the folder ${folder}: ${(error as Error).message}`);
       return;
     }
-    if (this.#lock !== null) return;
+    if (this.#lock !== null) {
+      this.#removeUnfinished();
+      return;
+    }
     throw new LoadError(
       `another server uses the folder ${folder} (dir) for its data; give each server a folder of its own`,
     );
+  }
+
+  /** Removes files that a crash left before they were whole; nobody else writes to the folder. */
+  #removeUnfinished(): void {
+    const { appendFileName, appendFolder, dbFileName, folder } = this.#settings;
+    const isUnfinished = (name: string) => {
+      const start = [`${dbFileName}.tmp-`, `${appendFileName}.manifest.tmp-`, "temp-rewriteaof-"];
+      return start.some(
+        (text) => name.startsWith(text) && /^[0-9]+(\.aof)?$/.test(name.slice(text.length)),
+      );
+    };
+    for (const path of [folder, join(folder, appendFolder)]) {
+      if (!existsSync(path)) continue;
+      for (const name of readdirSync(path)) {
+        if (isUnfinished(name)) removeIfThere(join(path, name));
+      }
+    }
   }
 
   #progressReporter(path: string): (bytes: number) => void {

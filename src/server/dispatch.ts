@@ -268,16 +268,24 @@ export class Dispatch {
 
   /** Runs a command that was read from a file; throws where there is none of that name. */
   replay(client: Client, request: Request): void {
-    const handler = this.#commands.find(request, 0)?.handler;
+    const command = this.#commands.find(request, 0);
+    const handler = command?.handler;
     if (handler === undefined) throw new Error(`unknown command '${request.text(0)}'`);
+    const { arity } = command!;
+    if ((arity > 0 && arity !== request.count) || request.count < -arity) {
+      throw new Error(`wrong number of arguments for '${request.text(0)}'`);
+    }
     const context = this.#context;
+    const reply = this.#reply;
+    // Before it stands what clients are told while the file is being read.
+    const start = reply.at;
     context.args = request;
     context.client = client;
     context.db = client.database;
     context.journal = null;
     handler(context);
-    this.#reply.at = 0;
-    this.#reply.errors = 0;
+    reply.at = start;
+    reply.errors = 0;
   }
 
   /** The client broke the protocol: it is told, and closed. */

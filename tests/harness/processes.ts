@@ -41,10 +41,12 @@ export function freePort(): Promise<number> {
   });
 }
 
+/** `keepsFolder`: the folder outlives the server, for another one to start on it. */
 async function start(
   command: readonly string[],
   port: number,
   folder: string,
+  keepsFolder = false,
 ): Promise<RunningServer> {
   const child = Bun.spawn([...command], { cwd: folder, stdout: "pipe", stderr: "pipe" });
   let output = "";
@@ -84,7 +86,7 @@ async function start(
       child.kill("SIGKILL");
       await child.exited;
       await collected;
-      rmSync(folder, { recursive: true, force: true });
+      if (!keepsFolder) rmSync(folder, { recursive: true, force: true });
     },
   };
 }
@@ -93,13 +95,68 @@ function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "stormdb-test-"));
 }
 
+/** A folder for servers that are started on it one after the other; gone with its test. */
+export class DataFolder implements Disposable {
+  readonly path = temporaryFolder();
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+function stormdbCommand(port: number, args: readonly string[]): string[] {
+  const usual = ["--port", String(port), "--bind", "127.0.0.1", "--save", ""];
+  return [BINARY, "server", ...usual, "--enable-debug-command", "yes", ...args];
+}
+
+/** Starts the compiled binary on the folder and waits until it has loaded what is there. */
+export async function startStormdbOn(
+  folder: DataFolder,
+  ...args: string[]
+): Promise<RunningServer> {
+  const port = await freePort();
+  const storm = await start(stormdbCommand(port, args), port, folder.path, true);
+  await loaded(storm);
+  return storm;
+}
+
+/** The same, but does not wait for anything. */
+export async function spawnStormdbOn(
+  folder: DataFolder,
+  ...args: string[]
+): Promise<Bun.Subprocess> {
+  return Bun.spawn(stormdbCommand(await freePort(), args), {
+    cwd: folder.path,
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+}
+
+/** Starts the real redis-server on the folder and waits until it has loaded what is there. */
+export async function startRedisOn(folder: DataFolder, ...args: string[]): Promise<RunningServer> {
+  const port = await freePort();
+  const redis = await start(redisCommand(port, args), port, folder.path, true);
+  await loaded(redis);
+  return redis;
+}
+
+async function loaded(server: RunningServer): Promise<void> {
+  const client = await server.connect();
+  await until("the data is loaded", async () => {
+    // The server says why when it cannot load what is there.
+    const reply = await client.call("PING").catch(() => {
+      throw new Error(`the server ended while it was loading:\n${server.output()}`);
+    });
+    return !reply.startsWith("-LOADING");
+  });
+  client.close();
+}
+
 /** Starts the compiled binary; `args` are directives such as "--maxclients", "10". */
 export async function startStormdb(...args: string[]): Promise<RunningServer> {
   if (!existsSync(BINARY)) throw new Error("build the binary first: scripts/build");
   const port = await freePort();
-  const usual = ["--port", String(port), "--bind", "127.0.0.1", "--save", ""];
-  const more = ["--enable-debug-command", "yes"];
-  return start([BINARY, "server", ...usual, ...more, ...args], port, temporaryFolder());
+  return start(stormdbCommand(port, args), port, temporaryFolder());
 }
 
 /** The same with a config file; `args` go before what it says. */
@@ -137,11 +194,22 @@ export async function until(
   throw new Error(`it never came about that ${what}`);
 }
 
+function redisCommand(port: number, args: readonly string[]): string[] {
+  if (REDIS_SERVER === null) throw new Error("redis-server is not installed");
+  const usual = ["--port", String(port), "--bind", "127.0.0.1", "--save", ""];
+  return [
+    REDIS_SERVER,
+    ...usual,
+    "--enable-debug-command",
+    "yes",
+    "--loglevel",
+    "warning",
+    ...args,
+  ];
+}
+
 /** Starts the real redis-server, without persistence. */
 export async function startRedis(...args: string[]): Promise<RunningServer> {
-  if (REDIS_SERVER === null) throw new Error("redis-server is not installed");
   const port = await freePort();
-  const usual = ["--port", String(port), "--bind", "127.0.0.1", "--save", ""];
-  const more = ["--enable-debug-command", "yes", "--loglevel", "warning"];
-  return start([REDIS_SERVER, ...usual, ...more, ...args], port, temporaryFolder());
+  return start(redisCommand(port, args), port, temporaryFolder());
 }
