@@ -84,6 +84,11 @@ export const OPERATIONS: readonly Operation[] = [
     const big = (BigInt(random.int32()) << 32n) | BigInt(random.int32() >>> 0);
     model.setInteger(index, key, pick(random, [random.int32(), big]));
   }),
+  withKey("string", (model, random, index, key) => {
+    // As long as before: this one is written in place.
+    const { length } = model.value(index, key)!.data;
+    model.set(index, key, pick(random, ["a", "b"]).repeat(length));
+  }),
   withKey("list", (model, random, index, key) => {
     model.pop(index, key, 1 + random.below(10), random.below(2) === 0);
   }),
