@@ -194,6 +194,23 @@ describePair("what COMMAND tells", (pair) => {
     }
   });
 
+  const containers = COMMANDS.filter((spec) => spec.subcommands !== undefined);
+  test.each([...containers.map((spec) => spec.name), "debug"])(
+    "HELP of %s begins and ends alike and names every subcommand",
+    async (name) => {
+      const [redis, storm] = (await ask(name.toUpperCase(), "help")) as string[][];
+      const frame = (lines: string[]) => [lines[0], ...lines.slice(-2)];
+      expect(frame(storm!)).toEqual(frame(redis!));
+      // A line with the usage, and below it one that explains.
+      const usages = storm!.slice(1).filter((line) => !line.startsWith(" "));
+      const subs = COMMANDS.find((spec) => spec.name === name)!.subcommands ?? [];
+      for (const sub of subs) {
+        const word = sub.name.toUpperCase();
+        expect(usages.filter((usage) => usage.split(" ")[0] === word)).toHaveLength(1);
+      }
+    },
+  );
+
   test("COUNT, LIST, INFO and COMMAND itself are of the same commands", async () => {
     const names = COMMANDS.map((spec) => spec.name).sort();
     const [, count] = await ask("COMMAND", "COUNT");

@@ -126,6 +126,40 @@ describePair(
   ["--enable-debug-command", "no"],
 );
 
+describePair("debug object", (pair) => {
+  test("tells the same of strings, and of lists what StormDB knows", async () => {
+    const { redis, storm } = await pair();
+    const values = [
+      ["SET", "12345"],
+      ["SET", "short"],
+      ["SET", "x".repeat(50)],
+      ["RPUSH", "a", "b"],
+    ];
+    const told = async (server: RunningServer) => {
+      const client = await server.connect();
+      const lines: Record<string, string>[] = [];
+      for (const [command, ...args] of values) {
+        await client.call("DEL", "k");
+        await client.call(command!, "k", ...args);
+        const line = (await client.call("DEBUG", "OBJECT", "k")).trimEnd();
+        const fields = line.split(" ").map((field) => field.split(":") as [string, string]);
+        lines.push(Object.fromEntries(fields));
+      }
+      client.close();
+      return lines;
+    };
+    const [expected, got] = [await told(redis), await told(storm)];
+    for (const [i, fields] of got.entries()) {
+      const known = expected[i]!;
+      expect(Object.keys(known).filter((name) => name in fields)).toEqual(Object.keys(fields));
+      expect([fields.refcount, fields.at?.slice(0, 2)]).toEqual([known.refcount, "0x"]);
+      // Since Redis 7.2 a short list is a listpack.
+      const encoding = fields.encoding === "listpack" ? "quicklist" : fields.encoding;
+      expect(encoding).toEqual(known.encoding);
+    }
+  });
+});
+
 oracleTest("time, shutdown, info", [
   shape("TIME"),
   "TIME x",
@@ -272,8 +306,9 @@ oracleTest("latency", [
 
 describePair("latency histogram", (pair) => {
   test("the commands called, with their counts", async () => {
-    const run = async (server: RunningServer) => {
+    const run = async (server: RunningServer, protocol: string) => {
       const client = await server.connect();
+      await client.call("HELLO", protocol);
       await client.call("CONFIG", "RESETSTAT");
       for (let i = 0; i < 5; i++) await client.call("SET", "a", "1");
       await client.call("GET", "a");
@@ -284,7 +319,9 @@ describePair("latency histogram", (pair) => {
       for (const names of [[], ["set"], ["SET", "get", "none"], ["client"], ["client|id"]]) {
         const reply = await client.call("LATENCY", "HISTOGRAM", ...names);
         // The distribution itself is the machine's.
-        const calls = [...reply.matchAll(/\$\d+\r\n([a-z|]+)\r\n\*\d+\r\n\$5\r\ncalls\r\n(:\d+)/g)];
+        const calls = [
+          ...reply.matchAll(/\$\d+\r\n([a-z|]+)\r\n[*%]\d+\r\n\$5\r\ncalls\r\n(:\d+)/g),
+        ];
         replies.push(
           calls
             .map((match) => match.slice(1).join(" "))
@@ -296,7 +333,9 @@ describePair("latency histogram", (pair) => {
       return replies;
     };
     const { redis, storm } = await pair();
-    expect(await run(storm)).toEqual(await run(redis));
+    for (const protocol of ["2", "3"]) {
+      expect(await run(storm, protocol)).toEqual(await run(redis, protocol));
+    }
   });
 });
 
