@@ -9,16 +9,20 @@ import { join } from "node:path";
 import { Clock } from "../src/base/clock.ts";
 import { Random } from "../src/base/random.ts";
 import { Client } from "../src/client/client.ts";
+import type { Reply } from "../src/protocol/reply-parser.ts";
 import { NO_EXPIRY } from "../src/store/database.ts";
 import { Keyspace } from "../src/store/keyspace.ts";
 
-const USAGE = `Usage: scripts/bench [--rounds N] [--quick] [--only speed,memory,growth,idle,cli] [--tests GET,SET,...]
+const USAGE = `Usage: scripts/bench [--rounds N] [--quick] [--only PART,...] [--tests GET,SET,...]
 
 speed    redis-benchmark, 50 clients, without pipelining and with pipelines of 16 and 64
 memory   RSS growth per key of DEBUG POPULATE 5000000 key 64
 growth   the longest single SET while the table grows from 0 to 10 million keys
 idle     RSS of a server that has nothing to do
 cli      wall time of "cli PING" against redis-cli
+fsync    SET with the append-only file and each fsync policy, pipelines of 1 and 16
+load     start-up time with 5 million keys, from RDB and from an append-only file of commands
+bgsave   the latency a client sees, and the memory, while 5 million keys are saved under load
 `;
 
 const TESTS = [
@@ -48,7 +52,8 @@ function option(name: string): string | undefined {
 
 const quick = process.argv.includes("--quick");
 const rounds = Number(option("--rounds") ?? (quick ? 3 : 5));
-const parts = (option("--only") ?? "speed,memory,growth,idle,cli").split(",");
+const PARTS = "speed,memory,growth,idle,cli,fsync,load,bgsave";
+const parts = (option("--only") ?? PARTS).split(",");
 const tests = option("--tests")?.toUpperCase().split(",") ?? TESTS;
 const pinned = cpus().length > 1;
 
@@ -56,6 +61,8 @@ interface Contender {
   readonly name: string;
   readonly port: number;
   readonly pid: number;
+  readonly folder: string;
+  readonly ask: (...args: string[]) => Promise<Reply>;
   readonly call: (...args: string[]) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -64,8 +71,13 @@ function onCore(core: number, command: readonly string[]): string[] {
   return pinned ? ["taskset", "-c", String(core), ...command] : [...command];
 }
 
-async function start(name: string, command: readonly string[], port: number): Promise<Contender> {
-  const folder = mkdtempSync(join(tmpdir(), "stormdb-bench-"));
+async function start(
+  name: string,
+  command: readonly string[],
+  port: number,
+  kept?: string,
+): Promise<Contender> {
+  const folder = kept ?? mkdtempSync(join(tmpdir(), "stormdb-bench-"));
   const child = Bun.spawn(onCore(0, [...command, "--port", String(port), "--bind", "127.0.0.1"]), {
     cwd: folder,
     stdout: "ignore",
@@ -81,7 +93,9 @@ async function start(name: string, command: readonly string[], port: number): Pr
   return {
     name,
     port,
+    folder,
     pid: child.pid,
+    ask: (...args) => connection.call(args),
     call: async (...args) => {
       const reply = await connection.call(args);
       if (reply.kind === "error") throw new Error(`${name}: ${args.join(" ")}: ${reply.text}`);
@@ -90,18 +104,29 @@ async function start(name: string, command: readonly string[], port: number): Pr
       connection.close();
       child.kill("SIGKILL");
       await child.exited;
-      rmSync(folder, { recursive: true, force: true });
+      if (kept === undefined) rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-async function startBoth(): Promise<readonly [Contender, Contender]> {
-  const base = 20_000 + Math.floor(Math.random() * 20_000);
-  const redis = ["redis-server", "--save", "", "--enable-debug-command", "yes"];
-  return Promise.all([
-    start("redis-server", redis, base),
-    start("StormDB", [STORMDB, "server", "--enable-debug-command", "yes"], base + 1),
-  ]);
+const SERVERS: Readonly<Record<string, readonly string[]>> = {
+  "redis-server": ["redis-server"],
+  StormDB: [STORMDB, "server"],
+};
+
+/** Starts one of the two with more directives, in `folder` if it is given. */
+function startOne(
+  name: string,
+  directives: readonly string[],
+  folder?: string,
+): Promise<Contender> {
+  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const command = [...SERVERS[name]!, "--enable-debug-command", "yes", "--save", "", ...directives];
+  return start(name, command, port, folder);
+}
+
+async function startBoth(...directives: string[]): Promise<readonly [Contender, Contender]> {
+  return Promise.all([startOne("redis-server", directives), startOne("StormDB", directives)]);
 }
 
 /** CPU time of the process so far, in s. */
@@ -245,6 +270,136 @@ async function cli(): Promise<void> {
   await Promise.all([redis.stop(), storm.stop()]);
 }
 
+async function fsync(): Promise<void> {
+  console.log("\n| SET with appendfsync | pipeline | redis-server req/s | StormDB req/s | ratio |");
+  console.log("| --- | ---: | ---: | ---: | ---: |");
+  for (const policy of ["always", "everysec", "no"]) {
+    const servers = await startBoth("--appendonly", "yes", "--appendfsync", policy);
+    for (const pipeline of [1, 16]) {
+      const rates: number[][] = [[], []];
+      for (let round = 0; round <= rounds; round++) {
+        for (const [i, server] of servers.entries()) {
+          const { requestsPerSecond } = measure(server, "SET", pipeline);
+          if (round > 0) rates[i]!.push(requestsPerSecond);
+        }
+      }
+      const [a, b] = rates.map(median) as [number, number];
+      console.log(
+        `| ${policy} | ${pipeline} | ${Math.round(a)} | ${Math.round(b)} | ${(b / a).toFixed(2)} |`,
+      );
+    }
+    for (const server of servers) await server.stop();
+  }
+}
+
+/** Waits until the server answers PING with PONG; returns the ms it took since `started`. */
+async function readyAfter(server: Contender, started: number): Promise<number> {
+  for (;;) {
+    const reply = await server.ask("PING");
+    if (reply.kind === "simple") return performance.now() - started;
+    await Bun.sleep(5);
+  }
+}
+
+async function infoValue(server: Contender, section: string, field: string): Promise<string> {
+  const reply = await server.ask("INFO", section);
+  const text = "text" in reply ? reply.text : "";
+  return new RegExp(`^${field}:(.*)$`, "m").exec(text)![1]!.trim();
+}
+
+async function load(): Promise<void> {
+  console.log(`\n| start with ${POPULATED_KEYS} keys | redis-server s | StormDB s | ratio |`);
+  console.log("| --- | ---: | ---: | ---: |");
+  for (const kind of ["RDB", "AOF"]) {
+    const medians: number[] = [];
+    for (const name of Object.keys(SERVERS)) {
+      const folder = mkdtempSync(join(tmpdir(), "stormdb-bench-"));
+      const directives =
+        kind === "RDB" ? [] : ["--appendonly", "yes", "--aof-use-rdb-preamble", "no"];
+      const writer = await startOne(name, directives, folder);
+      await writer.call("DEBUG", "POPULATE", String(POPULATED_KEYS), "key", "64");
+      if (kind === "RDB") await writer.call("SAVE");
+      else {
+        await writer.call("BGREWRITEAOF");
+        do await Bun.sleep(200);
+        while ((await infoValue(writer, "persistence", "aof_rewrite_in_progress")) === "1");
+      }
+      await writer.stop();
+      const times: number[] = [];
+      for (let i = 0; i < 3; i++) {
+        const started = performance.now();
+        const reader = await startOne(name, directives, folder);
+        times.push((await readyAfter(reader, started)) / 1000);
+        const size = await reader.ask("DBSIZE");
+        if (!("text" in size) || Number(size.text) !== POPULATED_KEYS) {
+          throw new Error(`${name} loaded ${JSON.stringify(size)}`);
+        }
+        await reader.stop();
+      }
+      rmSync(folder, { recursive: true, force: true });
+      medians.push(median(times));
+    }
+    const [a, b] = medians as [number, number];
+    console.log(`| ${kind} | ${a.toFixed(2)} | ${b.toFixed(2)} | ${(a / b).toFixed(2)} |`);
+  }
+}
+
+/** Latencies of PING, one at a time, until `until` says stop; sorted, in ms. */
+async function pingUntil(server: Contender, until: () => Promise<boolean>): Promise<number[]> {
+  const latencies: number[] = [];
+  for (let i = 0; ; i++) {
+    const started = performance.now();
+    await server.ask("PING");
+    latencies.push(performance.now() - started);
+    if (i % 100 === 99 && (await until())) return latencies.sort((a, b) => a - b);
+    await Bun.sleep(1);
+  }
+}
+
+async function bgsave(): Promise<void> {
+  console.log(
+    `\n| ${POPULATED_KEYS} keys, under load | PING p99.9 ms | worst ms | while saving: p99.9 | worst | save s | memory |`,
+  );
+  console.log("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+  for (const name of Object.keys(SERVERS)) {
+    const server = await startOne(name, []);
+    await server.call("DEBUG", "POPULATE", String(POPULATED_KEYS), "key", "64");
+    const flags = [
+      "-p",
+      String(server.port),
+      "-c",
+      "10",
+      "-n",
+      "100000000",
+      "-r",
+      String(POPULATED_KEYS),
+    ];
+    const load = Bun.spawn(
+      onCore(1, ["redis-benchmark", ...flags, "-d", "64", "-q", "SET", "key:__rand_int__", "x"]),
+      { stdout: "ignore", stderr: "ignore" },
+    );
+    let rounds = 0;
+    const before = await pingUntil(server, async () => ++rounds === 20);
+    const rss = rssBytes(server.pid);
+    let peak = rss;
+    const started = performance.now();
+    await server.call("BGSAVE");
+    const during = await pingUntil(server, async () => {
+      peak = Math.max(peak, rssBytes(server.pid));
+      return (await infoValue(server, "persistence", "rdb_bgsave_in_progress")) === "0";
+    });
+    const seconds = (performance.now() - started) / 1000;
+    load.kill();
+    await load.exited;
+    const at = (list: readonly number[], p: number) =>
+      list[Math.min(list.length - 1, Math.floor(list.length * p))]!.toFixed(2);
+    console.log(
+      `| ${name} | ${at(before, 0.999)} | ${at(before, 1)} | ${at(during, 0.999)} | ${at(during, 1)} | ${seconds.toFixed(1)} | +${((peak / rss - 1) * 100).toFixed(0)} % |`,
+    );
+    await server.stop();
+  }
+}
+
 if (process.argv.includes("--help")) {
   console.log(USAGE);
 } else {
@@ -259,5 +414,8 @@ if (process.argv.includes("--help")) {
   if (parts.includes("growth")) growth();
   if (parts.includes("idle")) await idle();
   if (parts.includes("cli")) await cli();
+  if (parts.includes("fsync")) await fsync();
+  if (parts.includes("load")) await load();
+  if (parts.includes("bgsave")) await bgsave();
   process.exit(0);
 }

@@ -30,6 +30,7 @@ import {
   TYPE_NAMES,
 } from "./rdb-format.ts";
 
+const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(TYPE));
 const MAGIC_BYTES = 9;
 const CHECKSUM_BYTES = 8;
 const STRING_BYTES_MAX = 536870912;
@@ -237,7 +238,7 @@ export class RdbReader {
 
   #key(type: number): void {
     const { keepExpired, space } = this.#options;
-    if (!(Object.values(TYPE) as number[]).includes(type)) {
+    if (!KNOWN_TYPES.has(type)) {
       const name = TYPE_NAMES[type];
       this.#at--;
       this.#fail(
@@ -260,7 +261,7 @@ export class RdbReader {
     this.#expireAtMs = -1;
   }
 
-  /** Reads the type and value of a DUMP and makes it the key's. Throws RdbError. */
+  /** Reads the type and value of a DUMP for the key that was looked up last. Throws RdbError. */
   restoreValue(payload: Uint8Array, db: Database, key: Text, expireAtMs: number): void {
     this.#payload(payload, (type) => this.readValue(type, db, key, expireAtMs));
   }
@@ -289,7 +290,7 @@ export class RdbReader {
     this.#end = payload.length;
     try {
       const type = this.#byte();
-      if (!(Object.values(TYPE) as number[]).includes(type)) this.#fail(`type ${type}`);
+      if (!KNOWN_TYPES.has(type)) this.#fail(`type ${type}`);
       read(type);
       if (this.#at !== this.#end) this.#fail("bytes behind the value");
     } catch (error) {
@@ -298,12 +299,11 @@ export class RdbReader {
     }
   }
 
-  /** Reads a value of RDB type `type` and makes it the key's, which does not exist. */
+  /** Reads a value of RDB type `type` for a key that was looked up last and does not exist. */
   readValue(type: number, db: Database, key: Text, expireAtMs: number): void {
     const { bytes, from, length } = key;
     if (type === TYPE.string) {
       const value = this.#string();
-      db.find(bytes, from, length);
       const expiry = expireAtMs >= 0 ? expireAtMs : NO_EXPIRY;
       db.setString(0, bytes, from, length, value.bytes, value.from, value.length, expiry);
       return;
@@ -318,7 +318,6 @@ export class RdbReader {
       chain.discard();
       throw error;
     }
-    db.find(bytes, from, length);
     const ref = db.addList(bytes, from, length);
     if (expireAtMs >= 0) db.setExpiry(ref, expireAtMs);
   }
