@@ -57,8 +57,9 @@ function pretty(reply: Reply, prefix: string): string {
     text += `${i === 0 ? "" : prefix}${index}${MARKS[kind]} ${pretty(items[i]!, inner)}`;
     if (kind !== "map") continue;
     const value = items[i + 1]!;
-    const nested = "items" in value && value.items.length > (value.kind === "map" ? 2 : 1);
-    text = `${text.slice(0, -1)} => ${nested ? `\n${inner}` : ""}${pretty(value, inner)}`;
+    const shown = pretty(value, inner);
+    const nested = "items" in value && shown.indexOf("\n") < shown.length - 1;
+    text = `${text.slice(0, -1)} => ${nested ? `\n${inner}` : ""}${shown}`;
   }
   return text;
 }
