@@ -78,6 +78,8 @@ describe.skipIf(REDIS_BENCHMARK === null)("redis-benchmark", () => {
     const folder = mkdtempSync(join(tmpdir(), "stormdb-benchmark-"));
     const path = join(folder, "socket");
     await using storm = await startStormdb("--unixsocket", path, "--requirepass", "secret");
+    // The socket is there a moment later than the port.
+    await (await storm.connect()).call("PING");
     expect(
       await benchmark(storm, "-s", path, "-a", "secret", "-t", "set,get", "-n", "1000"),
     ).toEqual(["SET", "GET"]);

@@ -202,6 +202,8 @@ describe.skipIf(REDIS_CLI === null || REDIS_SERVER === null)("redis-cli", () => 
     const folder = mkdtempSync(join(tmpdir(), "stormdb-cli-"));
     const path = join(folder, "socket");
     await using storm = await startStormdb("--unixsocket", path);
+    // The socket is there a moment later than the port.
+    await cli(storm, ["PING"]);
     expect(await cli(storm, ["-s", path, "PING"])).toEqual({
       code: 0,
       stdout: "PONG\n",

@@ -4,7 +4,14 @@ import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
-import { BINARY, freePort, runStormdb, startStormdb, until } from "../harness/processes.ts";
+import {
+  BINARY,
+  freePort,
+  type RunningServer,
+  runStormdb,
+  startStormdb,
+  until,
+} from "../harness/processes.ts";
 import { RawClient } from "../harness/raw-client.ts";
 import { ByteSocket } from "./byte-socket.ts";
 import { readClients, readDirective, readInfo } from "./info.ts";
@@ -24,6 +31,15 @@ function pingUnix(path: string): Promise<string> {
       done(chunk.toString("latin1"));
     });
   });
+}
+
+/** A server with a Unix socket, which is there a moment later than the port. */
+async function startWithSocket(path: string, ...args: string[]): Promise<RunningServer> {
+  const storm = await startStormdb("--unixsocket", path, ...args);
+  const client = await storm.connect();
+  await client.call("PING");
+  client.close();
+  return storm;
 }
 
 async function isReachable(port: number, host: string): Promise<boolean> {
@@ -122,7 +138,7 @@ describe("unixsocket", () => {
   test("serves beside TCP, with the mode asked for, and is removed at exit", async () => {
     const folder = mkdtempSync(join(tmpdir(), "stormdb-unix-"));
     const path = join(folder, "socket");
-    await using storm = await startStormdb("--unixsocket", path, "--unixsocketperm", "700");
+    await using storm = await startWithSocket(path, "--unixsocketperm", "700");
     expect(await pingUnix(path)).toEqual("+PONG\r\n");
     expect((statSync(path).mode & 0o777).toString(8)).toEqual("700");
     process.kill(storm.pid, "SIGTERM");
@@ -135,7 +151,7 @@ describe("unixsocket", () => {
     const folder = mkdtempSync(join(tmpdir(), "stormdb-unix-"));
     const path = join(folder, "socket");
     {
-      await using killed = await startStormdb("--unixsocket", path);
+      await using killed = await startWithSocket(path);
       process.kill(killed.pid, "SIGKILL");
       await killed.exited;
     }
@@ -164,7 +180,7 @@ describe("unixsocket", () => {
   test("a second server that cannot have the port leaves the first one's socket alone", async () => {
     const folder = mkdtempSync(join(tmpdir(), "stormdb-unix-"));
     const path = join(folder, "socket");
-    await using storm = await startStormdb("--unixsocket", path);
+    await using storm = await startWithSocket(path);
     const { code } = await runStormdb(
       ["server", "--port", String(storm.port), "--bind", "127.0.0.1", "--unixsocket", path],
       folder,
@@ -177,7 +193,7 @@ describe("unixsocket", () => {
   test("its clients are shown by the path", async () => {
     const folder = mkdtempSync(join(tmpdir(), "stormdb-unix-"));
     const path = join(folder, "socket");
-    await using storm = await startStormdb("--unixsocket", path);
+    await using storm = await startWithSocket(path);
     const socket = connect(path);
     await new Promise<void>((done) => socket.on("connect", () => done()));
     const client = await storm.connect();
