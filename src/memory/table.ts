@@ -196,13 +196,10 @@ export class Table {
     if (count < this.bucketCount(root) * MERGE_BELOW) this.#merge(root);
   }
 
-  /**
-   * Writes the records of bucket `index` to `out` and returns how many there are.
-   * `out` is grown by the caller's array semantics.
-   */
-  readBucket(root: number, index: number, out: number[]): number {
+  /** Writes the records of bucket `index` to `out` from `from` on; returns the offset behind them. */
+  readBucket(root: number, index: number, out: number[], from = 0): number {
     let bucket = this.#bucketAt(root, index);
-    let n = 0;
+    let n = from;
     do {
       const words = this.#words[bucket >>> SEGMENT_SHIFT]!;
       const first = (bucket & UNIT_MASK) << 1;
@@ -235,15 +232,9 @@ export class Table {
   readCursor(root: number, cursor: number, out: number[], from: number): number {
     const level = this.#get(root, LEVEL);
     const index = cursor & ((1 << level) - 1);
-    const part: number[] = [];
-    let n = this.readBucket(root, index, part);
-    let at = from;
-    for (let i = 0; i < n; i++) out[at++] = part[i]!;
-    if (index < this.#get(root, SPLIT)) {
-      n = this.readBucket(root, index + (1 << level), part);
-      for (let i = 0; i < n; i++) out[at++] = part[i]!;
-    }
-    return at;
+    const at = this.readBucket(root, index, out, from);
+    if (index >= this.#get(root, SPLIT)) return at;
+    return this.readBucket(root, index + (1 << level), out, at);
   }
 
   /** The cursor after `cursor`: its low `level` bits, reversed, plus one; 0 at the end. */

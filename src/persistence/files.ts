@@ -58,7 +58,7 @@ export class GrowingFile {
   readonly #temporary: string;
   readonly #fd: number;
   readonly #immediate: boolean;
-  readonly #queue: Uint8Array[] = [];
+  readonly #queue: { readonly bytes: Uint8Array; readonly recycle: () => void }[] = [];
   #writing = false;
   #error: Error | null = null;
   #finishing = false;
@@ -82,8 +82,8 @@ export class GrowingFile {
     return this.#error !== null;
   }
 
-  /** Takes the bytes over: they must not change any more. */
-  append(bytes: Uint8Array): void {
+  /** Takes the bytes over: they must not change until `recycle` is called. */
+  append(bytes: Uint8Array, recycle: () => void = () => {}): void {
     if (this.#error !== null) return;
     if (this.#immediate) {
       try {
@@ -92,9 +92,10 @@ export class GrowingFile {
       } catch (error) {
         this.#error = error as Error;
       }
+      recycle();
       return;
     }
-    this.#queue.push(bytes);
+    this.#queue.push({ bytes, recycle });
     this.queuedBytes += bytes.length;
     this.#pump();
   }
@@ -106,7 +107,8 @@ export class GrowingFile {
       return;
     }
     this.#writing = true;
-    write(this.#fd, head, 0, head.length, null, (error, count) => {
+    const { bytes, recycle } = head;
+    write(this.#fd, bytes, 0, bytes.length, null, (error, count) => {
       this.#writing = false;
       if (error !== null) {
         this.#error = error;
@@ -115,8 +117,11 @@ export class GrowingFile {
       } else {
         this.writtenBytes += count;
         this.queuedBytes -= count;
-        if (count < head.length) this.#queue[0] = head.subarray(count);
-        else this.#queue.shift();
+        if (count < bytes.length) this.#queue[0] = { bytes: bytes.subarray(count), recycle };
+        else {
+          this.#queue.shift();
+          recycle();
+        }
       }
       this.#pump();
     });

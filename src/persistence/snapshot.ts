@@ -18,7 +18,9 @@ import { RdbWriter } from "./rdb-writer.ts";
 
 const PIECE_BYTES = 1 << 16;
 /** More than this on its way to the disk makes the walk wait. */
-const QUEUED_BYTES_MAX = 1 << 23;
+const QUEUED_BYTES_MAX = 1 << 22;
+const POOLED_BYTES_MAX = 1 << 18;
+const POOLED_MAX = 64;
 const ENTRIES_PER_STEP = 16;
 const ELEMENTS_PER_COMMAND = 64;
 
@@ -28,7 +30,7 @@ const LONG_TEXT_BYTES = 1 << 18;
 
 /** Turns entries into a file's bytes. */
 interface Encoder {
-  readonly out: { bytes: Uint8Array; at: number; reset(): void };
+  readonly out: { bytes: Uint8Array<ArrayBuffer>; at: number };
   begin(): void;
   entry(index: number, ref: number): void;
   /** Goes on with a value that is written piece by piece; false where there is none. */
@@ -279,6 +281,8 @@ export interface SnapshotOptions {
 export class Snapshot {
   readonly #encoder: Encoder;
   readonly #file: GrowingFile;
+  /** Buffers that have been written and can be filled again. */
+  readonly #pool: Uint8Array<ArrayBuffer>[] = [];
   readonly walk: Walk;
 
   /** Begins a snapshot of this moment. Throws where the file cannot be created. */
@@ -296,9 +300,15 @@ export class Snapshot {
   /** Hands what is encoded to the file. */
   #pass(): void {
     const { out } = this.#encoder;
-    this.#encoder.piece(out.bytes, out.at);
-    this.#file.append(out.bytes.slice(0, out.at));
-    out.reset();
+    const { bytes } = out;
+    this.#encoder.piece(bytes, out.at);
+    // The buffers go round: garbage would be more than the data that they carry.
+    this.#file.append(bytes.subarray(0, out.at), () => {
+      if (bytes.length <= POOLED_BYTES_MAX && this.#pool.length < POOLED_MAX)
+        this.#pool.push(bytes);
+    });
+    out.bytes = this.#pool.pop() ?? new Uint8Array(PIECE_BYTES * 2);
+    out.at = 0;
   }
 
   /** Works until `endMs` (of performance.now) at most; returns whether all entries are encoded. */
