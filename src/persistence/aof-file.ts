@@ -26,8 +26,9 @@ export class AofFile {
   policy: FsyncPolicy;
   /** Bytes written to this file, whole commands only. */
   size: number;
-  /** What went wrong with the last write or sync; "" if nothing. */
-  error = "";
+  /** What went wrong with the last write and with the last sync; "" if nothing. */
+  #writeError = "";
+  #syncError = "";
   #writtenSinceSync = false;
   #closed = false;
   #syncing = false;
@@ -41,6 +42,11 @@ export class AofFile {
     this.policy = policy;
     this.#fd = openSync(path, "a", 0o644);
     this.size = fstatSync(this.#fd).size;
+  }
+
+  /** Why what was written last may not be safe; "" if it is as safe as the policy promises. */
+  get error(): string {
+    return this.#writeError === "" ? this.#syncError : this.#writeError;
   }
 
   /**
@@ -71,13 +77,13 @@ export class AofFile {
     try {
       while (at < commands.at) at += writeSync(this.#fd, commands.bytes, at, commands.at - at);
     } catch (error) {
-      this.error = (error as Error).message;
+      this.#writeError = (error as Error).message;
       this.#cutBack();
       return false;
     }
     this.size += commands.at;
     commands.reset();
-    this.error = "";
+    this.#writeError = "";
     this.#writtenSinceSync = true;
     return true;
   }
@@ -95,8 +101,9 @@ export class AofFile {
     try {
       fdatasyncSync(this.#fd);
       this.#writtenSinceSync = false;
+      this.#syncError = "";
     } catch (error) {
-      this.error = (error as Error).message;
+      this.#syncError = (error as Error).message;
     }
   }
 
@@ -108,10 +115,8 @@ export class AofFile {
     const fd = this.#fd;
     fdatasync(fd, (error) => {
       this.#syncing = false;
-      if (error !== null) {
-        this.error = error.message;
-        this.#writtenSinceSync = true;
-      }
+      this.#syncError = error?.message ?? "";
+      if (error !== null) this.#writtenSinceSync = true;
       if (this.#closed) closeSync(fd);
     });
   }
