@@ -400,7 +400,7 @@ async function described(server: RunningServer): Promise<Record<string, string>[
   const byId = clientsOf(await b.call("CLIENT", "LIST", "ID", ...ids));
   const normal = clientsOf(await b.call("CLIENT", "LIST", "TYPE", "normal"));
   const shown = [own, ...list, ...byId, ...normal].map((fields) => ({
-    ...Object.fromEntries([...COMPARED, "cmd", "age", "idle"].map((n) => [n, fields.get(n)!])),
+    ...Object.fromEntries([...COMPARED, "cmd"].map((n) => [n, fields.get(n)!])),
     fields: [...fields.keys()].join(" "),
     isOwn: String(fields.get("id") === own.get("id")),
     isServer: String(fields.get("laddr") === `127.0.0.1:${server.port}`),

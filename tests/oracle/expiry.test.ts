@@ -256,12 +256,12 @@ oracleTest("what keeps and what drops the expiry", [
 ]);
 
 oracleTest("many expiries at once", [
-  ...Array.from({ length: 200 }, (_, i): Call => `SET k:${i} ${"v".repeat(i)} EX ${1000 + i}`),
-  ...Array.from({ length: 200 }, (_, i): Call => `TTL k:${i}`),
-  ...Array.from({ length: 100 }, (_, i): Call => `EXPIRE k:${i * 2} ${5000 - i} GT`),
+  ...Array.from({ length: 200 }, (_, i): Call => `SET k:${i} ${"v".repeat(i)} EXAT ${LATER + i}`),
+  ...Array.from({ length: 200 }, (_, i): Call => `EXPIRETIME k:${i}`),
+  ...Array.from({ length: 100 }, (_, i): Call => `EXPIREAT k:${i * 2} ${LATER + 100 - i} GT`),
   ...Array.from({ length: 60 }, (_, i): Call => `PERSIST k:${i * 3}`),
   ...Array.from({ length: 200 }, (_, i): Call => `APPEND k:${i} ${"w".repeat(i % 50)}`),
-  ...Array.from({ length: 200 }, (_, i): Call => `TTL k:${i}`),
+  ...Array.from({ length: 200 }, (_, i): Call => `EXPIRETIME k:${i}`),
   ...Array.from({ length: 50 }, (_, i): Call => `DEL k:${i * 4}`),
   "DBSIZE",
 ]);

@@ -73,8 +73,8 @@ const WORDS = [
   ...KEYS,
 ];
 
-/** Commands that take a time in ms, of which a few could be over before anybody looks. */
-const IN_MILLISECONDS = ["psetex", "pexpire", "set", "getex", "restore"];
+/** Commands that let a key expire: a short time could be over before anybody looks. */
+const TIMED = ["set", "setex", "psetex", "getex", "expire", "pexpire", "restore"];
 
 class Mutator {
   readonly #random: Random;
@@ -222,7 +222,7 @@ describePair("malformed calls", (pair) => {
     const mutator = new Mutator(SEED * 1000 + name.length * 31 + name.charCodeAt(0), items);
     for (let i = 0; i < CALLS; i++) {
       const args = mutator.wrong(mutator.right(items));
-      if (IN_MILLISECONDS.includes(name)) {
+      if (TIMED.includes(name)) {
         for (const [at, arg] of args.entries()) if (/^[1-9]\d?$/.test(arg)) args[at] = "100000";
       }
       // Redis 7.2 refuses this rank, 7.0 does not.
