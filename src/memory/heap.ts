@@ -10,8 +10,10 @@
  *             | segment  |  page in the segment   | unit in page  |
  *             +----------+------------------------+---------------+
  *
- *   A segment is a `SharedArrayBuffer` of 1 GiB, reserved at start and committed by the OS when
- *   touched. (A growable or larger one would take the JIT off its fast path.)
+ *   A segment is a `SharedArrayBuffer` of 1 GiB, reserved when the ones before it are full and
+ *   committed by the OS when touched. (A growable or larger one would take the JIT off its fast
+ *   path; reserving all of them at the start would make the garbage collector, which counts them
+ *   as live, let hundreds of MB of garbage pile up.)
  *
  * Layout
  *   A segment is cut in pages of 64 KiB. A page is
@@ -88,24 +90,22 @@ export class Heap {
   /** 0: used bytes, 1: the most there ever were. */
   readonly #counters = new Float64Array(new SharedArrayBuffer(16));
 
-  /** `segmentCount`: GiB of address space to reserve, 1 to 32. */
+  /** `segmentCount`: how many segments there may be, 1 to 32. */
   constructor(segmentCount = 32) {
     assert(segmentCount >= 1 && segmentCount <= 32, "1 to 32 segments");
     this.#segmentCount = segmentCount;
-    for (let i = 0; i < segmentCount; i++) {
-      const shared = new SharedArrayBuffer(SEGMENT_BYTES);
-      this.bytes.push(new Uint8Array(shared));
-      this.words.push(new Int32Array(shared));
-    }
     this.#pages = new Int32Array(new SharedArrayBuffer(segmentCount * PAGES_PER_SEGMENT * 32));
-    this.#format();
+    this.#addSegment();
   }
 
-  #format(): void {
-    for (let i = this.#segmentCount - 1; i >= 0; i--) {
-      // Page 0 of every segment stays out, so no block spans a segment's start and ref 0 is null.
-      this.#pushFree(i * PAGES_PER_SEGMENT + 1, PAGES_PER_SEGMENT - 1);
-    }
+  /** Reserves one more segment, which takes about 30 µs. */
+  #addSegment(): void {
+    const shared = new SharedArrayBuffer(SEGMENT_BYTES);
+    const index = this.bytes.length;
+    this.bytes.push(new Uint8Array(shared));
+    this.words.push(new Int32Array(shared));
+    // Page 0 of every segment stays out, so no block spans a segment's start and ref 0 is null.
+    this.#pushFree(index * PAGES_PER_SEGMENT + 1, PAGES_PER_SEGMENT - 1);
   }
 
   /** Bytes in live blocks, padding to the size class included. */
@@ -219,7 +219,7 @@ export class Heap {
   /** Frees every block at once, in time proportional to the runs there are. */
   reset(): void {
     const pages = this.#pages;
-    for (let s = 0; s < this.#segmentCount; s++) {
+    for (let s = 0; s < this.bytes.length; s++) {
       const end = (s + 1) * PAGES_PER_SEGMENT;
       for (let page = s * PAGES_PER_SEGMENT + 1; page < end; ) {
         const count = pages[(page << 3) + 5]!;
@@ -231,7 +231,10 @@ export class Heap {
     this.#slabs.fill(0);
     this.#bins.fill(0);
     this.#counters[0] = 0;
-    this.#format();
+    // All segments but the first go back to the OS.
+    this.bytes.length = 1;
+    this.words.length = 1;
+    this.#pushFree(1, PAGES_PER_SEGMENT - 1);
   }
 
   #allocLarge(units: number): number {
@@ -293,7 +296,11 @@ export class Heap {
         return page;
       }
     }
-    throw new OutOfMemory("the heap is full");
+    if (this.bytes.length === this.#segmentCount || count >= PAGES_PER_SEGMENT) {
+      throw new OutOfMemory("the heap is full");
+    }
+    this.#addSegment();
+    return this.#allocRun(count);
   }
 
   #freeRun(page: number, count: number): void {
@@ -348,7 +355,7 @@ export class Heap {
     let used = 0;
     let blocks = 0;
     const withRoom = new Map<number, number>();
-    for (let s = 0; s < this.#segmentCount; s++) {
+    for (let s = 0; s < this.bytes.length; s++) {
       const end = (s + 1) * PAGES_PER_SEGMENT;
       let lastWasFree = false;
       for (let page = s * PAGES_PER_SEGMENT + 1; page < end; ) {

@@ -62,7 +62,7 @@ export class AofFile {
       if (!this.#write(commands)) return;
     }
     if (!this.#writtenSinceSync) return;
-    if (this.policy === "always") this.#syncNow();
+    if (this.policy === "always") this.sync();
     else if (
       this.policy === "everysec" &&
       maySync &&
@@ -97,7 +97,8 @@ export class AofFile {
     }
   }
 
-  #syncNow(): void {
+  /** Syncs what was written. */
+  sync(): void {
     try {
       fdatasyncSync(this.#fd);
       this.#writtenSinceSync = false;
@@ -123,7 +124,7 @@ export class AofFile {
 
   /** Syncs and closes. */
   close(): void {
-    this.#syncNow();
+    this.sync();
     this.#closed = true;
     // A sync under way still uses the descriptor; it closes it.
     if (!this.#syncing) closeSync(this.#fd);

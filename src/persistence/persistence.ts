@@ -23,7 +23,8 @@ import { Snapshot } from "./snapshot.ts";
 
 const SLICE_MS = 0.5;
 const PROGRESS_LOG_MS = 2000;
-const RETRY_SAVE_MS = 5000;
+/** How long after a save or rewrite that failed the next one begins by itself. */
+const RETRY_MS = 5000;
 const SAVE_REFUSAL =
   "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 
@@ -76,6 +77,12 @@ export class Persistence {
   /** A rewrite or save that is to start when the present one has ended. */
   #rewriteScheduled = false;
   #saveScheduled = false;
+  #rewriteTriedMs = 0;
+  /**
+   * The append-only file was switched on and has no base yet: until it has, the manifest on disk
+   * goes on naming the old files alone, which belong together.
+   */
+  #baseAwaited = false;
   /** Bytes of the append-only file when it was last rewritten. */
   #rewrittenBytes = 0;
   /** Bytes of its parts but the one being appended to. */
@@ -203,6 +210,7 @@ export class Persistence {
   }
 
   #writeManifest(): void {
+    if (this.#baseAwaited) return;
     replaceFile(this.#manifestPath, formatManifest(this.#manifest));
   }
 
@@ -249,16 +257,18 @@ export class Persistence {
       // A base of an earlier moment than the last command must not take the place of all parts.
       if (this.task === "rewrite") this.#snapshot?.abandon();
       this.#rewriteScheduled = false;
+      this.#baseAwaited = false;
       this.#toldError = "";
       this.#updateRefusal();
       return "";
     }
     try {
       mkdirSync(this.#path(""), { recursive: true });
-      if (existsSync(this.#manifestPath)) {
-        this.#manifest = parseManifest(readFileSync(this.#manifestPath, "latin1"));
-      }
+      this.#manifest = existsSync(this.#manifestPath)
+        ? parseManifest(readFileSync(this.#manifestPath, "latin1"))
+        : emptyManifest();
       // What the old files hold is not the data set of now: a new base replaces them.
+      this.#baseAwaited = true;
       this.#openIncrement(true);
       if (this.task !== "rewrite") return this.rewrite();
       // The base being written began before the increment: changes between them would be lost.
@@ -373,6 +383,7 @@ export class Persistence {
       return "";
     }
     this.#rewriteScheduled = false;
+    this.#rewriteTriedMs = this.#clock.nowMs;
     const { appendFileName, rdbPreamble } = this.#settings;
     try {
       mkdirSync(this.#path(""), { recursive: true });
@@ -407,6 +418,19 @@ export class Persistence {
     return "";
   }
 
+  /** Writes the base that is awaited, and meanwhile does nothing else. */
+  #writeBaseNow(): void {
+    const { appendFileName, rdbPreamble } = this.#settings;
+    const earlier = this.#aof;
+    this.#openIncrement(true);
+    earlier?.close();
+    const sequence = (this.#manifest.base?.sequence ?? 0) + 1;
+    const name = `${appendFileName}.${sequence}.base.${rdbPreamble ? "rdb" : "aof"}`;
+    const temporary = this.#path(`temp-rewriteaof-${process.pid}.aof`);
+    this.#newSnapshot(temporary, rdbPreamble, true, true).finishNow(this.#path(name));
+    this.#replaceBase({ name, sequence }, this.#manifest.increments.at(-1)!.sequence);
+  }
+
   /** A new base is there: what came before increment `kept` becomes history and is deleted. */
   #replaceBase(base: Manifest["base"], kept: number): void {
     const { base: old, increments } = this.#manifest;
@@ -416,6 +440,7 @@ export class Persistence {
       increments: this.aofEnabled ? increments.filter((p) => p.sequence >= kept) : [],
       history: past,
     };
+    this.#baseAwaited = false;
     this.#writeManifest();
     for (const part of past) removeIfThere(this.#path(part.name));
     this.#manifest.history = [];
@@ -463,20 +488,21 @@ export class Persistence {
     this.flush();
     if (this.task !== "none") return;
     const settings = this.#settings;
-    if (this.#rewriteScheduled) {
+    const nowMs = this.#clock.nowMs;
+    const mayRewrite = this.lastRewriteOk || nowMs - this.#rewriteTriedMs > RETRY_MS;
+    if (this.#rewriteScheduled || (this.#baseAwaited && mayRewrite)) {
       this.rewrite();
       return;
     }
-    const nowMs = this.#clock.nowMs;
     const due = settings.savePoints.some(
       ([seconds, changes]) => this.changes >= changes && nowMs - this.lastSaveMs > seconds * 1000,
     );
-    if (due && (this.lastSaveOk || nowMs - this.lastSaveTryMs > RETRY_SAVE_MS)) {
+    if (due && (this.lastSaveOk || nowMs - this.lastSaveTryMs > RETRY_MS)) {
       this.#log.notice(`${this.changes} changes since the last save. Saving...`);
       this.saveInBackground(false);
       return;
     }
-    if (this.#aof === null || settings.rewritePercentage === 0) return;
+    if (this.#aof === null || settings.rewritePercentage === 0 || !mayRewrite) return;
     const bytes = this.aofBytes;
     const grown = ((bytes - this.#rewrittenBytes) / Math.max(1, this.#rewrittenBytes)) * 100;
     if (bytes > settings.rewriteMinBytes && grown >= settings.rewritePercentage) {
@@ -502,8 +528,14 @@ export class Persistence {
     }
     if (this.#aof !== null) {
       this.flush();
-      this.#aof.close();
+      // It stays open: where the end is put off, commands go on.
+      this.#aof.sync();
       if (this.#aof.error !== "") return this.#aof.error;
+      try {
+        if (this.#baseAwaited) this.#writeBaseNow();
+      } catch (error) {
+        return `can't write the base of the append only file: ${(error as Error).message}`;
+      }
     }
     // What has been loaded so far must not take the place of what is being loaded.
     if (this.loading) return "";
@@ -612,7 +644,12 @@ export class Persistence {
       // A file of older versions becomes the base.
       this.#manifest = { ...emptyManifest(), base: { name: appendFileName, sequence: 1 } };
       this.#writeManifest();
-      renameSync(single, this.#path(appendFileName));
+    }
+    const taken = this.#path(appendFileName);
+    const isTaking = this.#manifest.base?.name === appendFileName && !existsSync(taken);
+    // Also where a crash came between the manifest and this.
+    if (isTaking && existsSync(single)) {
+      renameSync(single, taken);
       syncFolder(folder);
     }
     for (const part of this.#manifest.history) removeIfThere(this.#path(part.name));
