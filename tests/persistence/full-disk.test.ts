@@ -136,6 +136,19 @@ describe.skipIf(!canMount)("a full disk", () => {
     expect(await restartedDigest(folder, storm)).toEqual(digest);
   });
 
+  test("an end that cannot save is put off, and commands go on being written down", async () => {
+    const folder = smallDisk()!;
+    await using storm = await startStormdbOn(folder, ...AOF);
+    const client = await storm.connect();
+    await client.call("SET", "a", "x".repeat(100000));
+    const free = fillUp(folder);
+    expect(await client.call("SHUTDOWN", "SAVE")).toStartWith("-ERR Errors trying to SHUTDOWN");
+    free();
+    await until("writes are taken", async () => (await client.call("INCR", "n")).startsWith(":"));
+    const digest = await digestOf(client);
+    expect(await restartedDigest(folder, storm)).toEqual(digest);
+  });
+
   test("with save points a failed save refuses writes until one succeeds", async () => {
     const folder = smallDisk()!;
     await using storm = await startStormdbOn(folder, "--save", "900 1");

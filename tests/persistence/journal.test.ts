@@ -312,6 +312,41 @@ describe("appendonly at run time", () => {
     expect(`+${await digestOf(client)}\r\n`).toEqual(digest);
   });
 
+  test("killed before the new base is there, the old files are as they were", async () => {
+    using folder = new DataFolder();
+    let digest = "";
+    {
+      await using storm = await startStormdbOn(folder, ...AOF);
+      const client = await storm.connect();
+      for (let i = 0; i < 30; i++) await client.call("RPUSH", `l${i}`, ..."abcdefghij".repeat(100));
+      const calls = [["INCR", "n"], ["DEBUG", "DIGEST"], OFF.split(" "), ["FLUSHALL"]];
+      digest = (await Promise.all(calls.map((call) => client.call(...call))))[1]!;
+      // Large enough that the base is not there before the kill.
+      await client.call("DEBUG", "POPULATE", "100000", "key", "100");
+      await client.call(...ON.split(" "));
+      await client.call("INCR", "n");
+      await kill(storm);
+    }
+    await using storm = await startStormdbOn(folder, ...AOF);
+    expect(`+${await digestOf(await storm.connect())}\r\n`).toEqual(digest);
+  });
+
+  test("an end before the new base is there waits for it", async () => {
+    using folder = new DataFolder();
+    {
+      await using storm = await startStormdbOn(folder);
+      const client = await storm.connect();
+      await client.call("DEBUG", "POPULATE", "100000", "key", "100");
+      await client.call("SET", "n", "0");
+      client.write(Buffer.concat([ON.split(" "), ["INCR", "n"], ["SHUTDOWN"]].map(encodeCommand)));
+      expect(await storm.exited).toEqual(0);
+    }
+    await using storm = await startStormdbOn(folder, ...AOF);
+    const client = await storm.connect();
+    expect(await client.call("DBSIZE")).toEqual(":100001\r\n");
+    expect(await client.call("GET", "n")).toEqual("$1\r\n1\r\n");
+  });
+
   test("the file is rewritten by itself when it has grown", async () => {
     using folder = new DataFolder();
     const auto = ["--auto-aof-rewrite-percentage", "100", "--auto-aof-rewrite-min-size", "2000"];

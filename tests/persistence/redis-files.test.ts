@@ -1,9 +1,10 @@
 /** Files move both ways between StormDB and a real redis-server, with equal digests. */
 import { describe, expect, test } from "bun:test";
-import { copyFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Random } from "../../src/base/random.ts";
 import { DataFolder, REDIS_SERVER, startRedisOn, startStormdbOn } from "../harness/processes.ts";
+import { encodeCommand } from "../harness/raw-client.ts";
 import {
   digestOf,
   fill,
@@ -175,6 +176,17 @@ describe.skipIf(REDIS_SERVER === null)(`redis-server's files in StormDB, SEED=${
       await kill(storm);
     }
     expect(await loadedBy(startStormdbOn, folder, ...AOF)).toEqual(digest);
+    expect(await loadedBy(startRedisOn, folder, ...AOF)).toEqual(digest);
+  });
+
+  test("the same where a crash came between the manifest and the new place of the file", async () => {
+    using folder = new DataFolder();
+    const parts = join(folder.path, "appendonlydir");
+    mkdirSync(parts);
+    writeFileSync(join(parts, "appendonly.aof.manifest"), "file appendonly.aof seq 1 type b\n");
+    writeFileSync(join(folder.path, "appendonly.aof"), encodeCommand(["SET", "a", "1"]));
+    const digest = await loadedBy(startStormdbOn, folder, ...AOF);
+    expect(digest).not.toEqual("0".repeat(40));
     expect(await loadedBy(startRedisOn, folder, ...AOF)).toEqual(digest);
   });
 });
