@@ -155,8 +155,13 @@ export async function readAof(path: string, space: Keyspace, sink: AofSink): Pro
     } else sink.progress(chunk.length);
     take(chunk);
   }
-  // A base that ends in the middle is damage, not a torn tail: it was renamed when it was whole.
-  rdb?.finish();
+  if (rdb !== null) {
+    // A base that ends in the middle is damage, not a torn tail: it was renamed when it was whole.
+    rdb.finish();
+    base = rdb.offset;
+    validBytes = base;
+    take(rdb.leftover.slice());
+  }
   return {
     validBytes: transactions.open ? transactions.startedAt : validBytes,
     totalBytes,

@@ -73,6 +73,8 @@ export class RdbReader {
   #end = 0;
   /** File offset of `#bytes[0]`. */
   #base = 0;
+  /** Bytes to wait for before the item that was cut short is tried again. */
+  #wanted = 0;
   #version = 0;
   #db: Database;
   #expireAtMs = -1;
@@ -124,10 +126,13 @@ export class RdbReader {
 
   /** To be called at the file's end. Throws RdbError where it came too early. */
   finish(): void {
+    this.#wanted = 0;
+    this.#run();
     if (!this.done) throw new RdbError("the file ends in the middle", this.#base + this.#end);
   }
 
   #run(): void {
+    if (this.#end - this.#at < this.#wanted) return;
     while (!this.done) {
       const start = this.#at;
       try {
@@ -136,6 +141,8 @@ export class RdbReader {
       } catch (error) {
         if (error !== needMore) throw error;
         this.#at = start;
+        // Twice as many each time, so that a large value is read only a few times.
+        this.#wanted = (this.#end - start) * 2;
         return;
       }
       if (!this.done && this.#options.checking) this.#crc.update(this.#bytes, start, this.#at);
