@@ -42,6 +42,16 @@ export function freePort(): Promise<number> {
 }
 
 /** `keepsFolder`: the folder outlives the server, for another one to start on it. */
+/** Of servers that have not been disposed of: tests that are filtered out or time out leave them. */
+const running = new Map<Bun.Subprocess, string>();
+
+process.on("exit", () => {
+  for (const [child, folder] of running) {
+    child.kill("SIGKILL");
+    if (folder !== "") rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 async function start(
   command: readonly string[],
   port: number,
@@ -49,6 +59,7 @@ async function start(
   keepsFolder = false,
 ): Promise<RunningServer> {
   const child = Bun.spawn([...command], { cwd: folder, stdout: "pipe", stderr: "pipe" });
+  running.set(child, keepsFolder ? "" : folder);
   let output = "";
   const collect = async (stream: ReadableStream<Uint8Array>) => {
     const decoder = new TextDecoder("latin1");
@@ -86,6 +97,7 @@ async function start(
       child.kill("SIGKILL");
       await child.exited;
       await collected;
+      running.delete(child);
       if (!keepsFolder) rmSync(folder, { recursive: true, force: true });
     },
   };
