@@ -264,9 +264,7 @@ export class Persistence {
     }
     try {
       mkdirSync(this.#path(""), { recursive: true });
-      this.#manifest = existsSync(this.#manifestPath)
-        ? parseManifest(readFileSync(this.#manifestPath, "latin1"))
-        : emptyManifest();
+      this.#readManifest();
       // What the old files hold is not the data set of now: a new base replaces them.
       this.#baseAwaited = true;
       this.#openIncrement(true);
@@ -394,7 +392,7 @@ export class Persistence {
         const earlier = this.#aof;
         this.#openIncrement(true);
         earlier.close();
-      }
+      } else this.#readManifest();
       const temporary = this.#path(`temp-rewriteaof-${process.pid}.aof`);
       this.#snapshot = this.#newSnapshot(temporary, rdbPreamble, true, false);
     } catch (error) {
@@ -406,7 +404,9 @@ export class Persistence {
     this.#log.notice("Background append only file rewriting started");
     const sequence = (this.#manifest.base?.sequence ?? 0) + 1;
     const name = `${appendFileName}.${sequence}.base.${rdbPreamble ? "rdb" : "aof"}`;
-    const kept = this.#manifest.increments.at(-1)?.sequence ?? 0;
+    // With the append-only file off nothing is being appended, so no increment is kept.
+    const last = this.#manifest.increments.at(-1)?.sequence ?? 0;
+    const kept = this.#aof === null ? last + 1 : last;
     this.#run(async (snapshot, started) => {
       await snapshot.finish(this.#path(name));
       this.#replaceBase({ name, sequence }, kept);
@@ -431,13 +431,20 @@ export class Persistence {
     this.#replaceBase({ name, sequence }, this.#manifest.increments.at(-1)!.sequence);
   }
 
+  #readManifest(): void {
+    const path = this.#manifestPath;
+    this.#manifest = existsSync(path)
+      ? parseManifest(readFileSync(path, "latin1"))
+      : emptyManifest();
+  }
+
   /** A new base is there: what came before increment `kept` becomes history and is deleted. */
   #replaceBase(base: Manifest["base"], kept: number): void {
     const { base: old, increments } = this.#manifest;
     const past = [...(old === null ? [] : [old]), ...increments.filter((p) => p.sequence < kept)];
     this.#manifest = {
       base,
-      increments: this.aofEnabled ? increments.filter((p) => p.sequence >= kept) : [],
+      increments: increments.filter((p) => p.sequence >= kept),
       history: past,
     };
     this.#baseAwaited = false;
