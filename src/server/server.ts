@@ -2,6 +2,7 @@
 import { chmodSync, unlinkSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
 import type { Socket, TCPSocketListener, UnixSocketListener } from "bun";
+import { fullGC, heapSize } from "bun:jsc";
 import { Clock } from "../base/clock.ts";
 import { Log, type LogLevel } from "../base/log.ts";
 import { Random } from "../base/random.ts";
@@ -33,6 +34,8 @@ const EXPIRE_MOVES = 2000;
 const REAP_BLOCKS = 2000;
 const SLICE_MS = 0.5;
 const SEGMENTS = 32;
+/** Collecting that much takes a few milliseconds. */
+const GARBAGE_BYTES_MAX = 32 << 20;
 /** More is not possible in TCP. */
 const KEEP_ALIVE_SECONDS_MAX = 32767;
 
@@ -78,6 +81,8 @@ export class Server implements Services {
   #unixPath = "";
   #cron: Timer | null = null;
   #expiryTimer: Timer | null = null;
+  /** The least that the engine's heap has had since garbage was last collected, in bytes. */
+  #cleanBytes = Number.POSITIVE_INFINITY;
   #backgroundScheduled = false;
   #stopped = false;
 
@@ -478,9 +483,20 @@ export class Server implements Services {
       }
     }
     this.persistence.tick();
+    this.#collectGarbage();
     if (this.persistence.loading) return;
     this.#background();
     this.#scheduleExpiry();
+  }
+
+  /**
+   * The engine counts the data's segments as its own heap, and would collect garbage only when
+   * there is as much of it as there is data.
+   */
+  #collectGarbage(): void {
+    const bytes = heapSize();
+    this.#cleanBytes = Math.min(this.#cleanBytes, bytes);
+    if (bytes - this.#cleanBytes > GARBAGE_BYTES_MAX) this.#cleanBytes = fullGC();
   }
 
   /** A slice of expiry and lazy freeing; goes on by itself while there is more. */

@@ -54,7 +54,7 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
   base: /^node:fs$/,
   client: /^bun$/,
   persistence: /^(bun|node:fs|node:path)$/,
-  server: /^(bun|node:[a-z/]+)$/,
+  server: /^(bun|bun:jsc|node:[a-z/]+)$/,
   cli: /^(@clack\/prompts|node:[a-z/]+)$/,
   "version.ts": /^\.\.\/package\.json$/,
 };
