@@ -1,8 +1,9 @@
 /** A server: puts the parts together, accepts connections and keeps time. */
+
+import { fullGC, heapSize } from "bun:jsc";
 import { chmodSync, unlinkSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
 import type { Socket, TCPSocketListener, UnixSocketListener } from "bun";
-import { fullGC, heapSize } from "bun:jsc";
 import { Clock } from "../base/clock.ts";
 import { Log, type LogLevel } from "../base/log.ts";
 import { Random } from "../base/random.ts";
