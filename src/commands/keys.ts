@@ -147,7 +147,8 @@ function sameArguments(c: Context, a: number, b: number): boolean {
 
 function rename(c: Context, onlyNew: boolean): void {
   const { args, db, reply } = c;
-  if (c.lookupWrite(1) === 0) {
+  const source = c.lookupWrite(1);
+  if (source === 0) {
     reply.error(errors.NO_SUCH_KEY);
     return;
   }
@@ -157,15 +158,11 @@ function rename(c: Context, onlyNew: boolean): void {
     return;
   }
   const target = c.lookupWrite(2);
-  if (target !== 0) {
-    if (onlyNew) {
-      reply.integer(0);
-      return;
-    }
-    db.remove(target);
+  if (target !== 0 && onlyNew) {
+    reply.integer(0);
+    return;
   }
-  const source = c.lookupWrite(1);
-  db.moveTo(source, db, args.bytes, args.start[2]!, args.length[2]!);
+  db.moveTo(source, db, args.bytes, args.start[2]!, args.length[2]!, target);
   c.dirty++;
   if (onlyNew) reply.integer(1);
   else reply.ok();
@@ -206,21 +203,19 @@ function copy(c: Context): void {
     reply.error(errors.SAME_OBJECT);
     return;
   }
-  if (c.lookup(1) === 0) {
+  const source = c.lookup(1);
+  if (source === 0) {
     reply.integer(0);
     return;
   }
   const start = args.start[2]!;
   const length = args.length[2]!;
   const present = target.lookupWrite(args.bytes, start, length);
-  if (present !== 0) {
-    if (!replace) {
-      reply.integer(0);
-      return;
-    }
-    target.remove(present);
+  if (present !== 0 && !replace) {
+    reply.integer(0);
+    return;
   }
-  db.copyTo(c.lookupWrite(1), target, args.bytes, start, length);
+  db.copyTo(source, target, args.bytes, start, length, present);
   c.dirty++;
   reply.integer(1);
 }
@@ -239,7 +234,7 @@ function move(c: Context): void {
     reply.integer(0);
     return;
   }
-  db.moveTo(c.lookupWrite(1), target, args.bytes, start, length);
+  db.moveTo(c.lookupWrite(1), target, args.bytes, start, length, 0);
   c.dirty++;
   reply.integer(1);
 }

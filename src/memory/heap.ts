@@ -122,6 +122,11 @@ export class Heap {
     return this.#segmentCount * BLOCK_BYTES_MAX;
   }
 
+  /** Whether a whole segment can still be had. */
+  get canGrow(): boolean {
+    return this.bytes.length < this.#segmentCount;
+  }
+
   notePeak(): void {
     if (this.#counters[0]! > this.#counters[1]!) this.#counters[1] = this.#counters[0]!;
   }

@@ -16,7 +16,7 @@ import {
 } from "../commands/command.ts";
 import type { CommandTable } from "../commands/command-table.ts";
 import { type Client, Context, type Services } from "../commands/context.ts";
-import { OutOfMemory } from "../memory/heap.ts";
+import { BLOCK_BYTES_MAX, OutOfMemory } from "../memory/heap.ts";
 import type { Persistence } from "../persistence/persistence.ts";
 import * as errors from "../protocol/errors.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
@@ -28,6 +28,8 @@ import type { Slowlog } from "./slowlog.ts";
 
 /** Room that is always left in the heap, so that a command never runs out of it half-way. */
 const HEAP_RESERVE_BYTES = 64 * 1048576;
+/** Room for nodes and slabs that a command may need beside what it brings, in one piece. */
+const HEAP_RUN_BYTES = 1048576;
 /** A request longer than this is timed by itself. */
 const QUICK_BYTES_MAX = 8192;
 const ARGS_SHOWN_BYTES = 128;
@@ -187,10 +189,11 @@ export class Dispatch {
     const { heap } = this.#keyspace;
     const used = heap.usedBytes;
     if (this.memoryMax > 0 && used > this.memoryMax) return true;
-    if (used < heap.capacityBytes / 2) return false;
-    let bytes = 0;
-    for (let i = 1; i < request.count; i++) bytes += request.length[i]!;
-    return used + bytes * 2 + HEAP_RESERVE_BYTES > heap.capacityBytes;
+    if (heap.canGrow) return false;
+    const bytes = request.spanBytes;
+    if (used + bytes * 2 + HEAP_RESERVE_BYTES > heap.capacityBytes) return true;
+    // What is free may lie in pieces that are too small, or within slabs for other sizes.
+    return !heap.hasRoomFor(Math.min(BLOCK_BYTES_MAX, bytes + (bytes >>> 3) + HEAP_RUN_BYTES));
   }
 
   #run(command: Command, client: Connection, request: Request, start: number): void {
@@ -214,6 +217,8 @@ export class Dispatch {
     } catch (error) {
       reply.at = start;
       if (error instanceof OutOfMemory) {
+        // What asks for more than `#isOutOfMemory` saw to does so before it changes anything.
+        context.dirty = 0;
         reply.error(errors.OOM);
       } else {
         this.#log.warning(`${command.fullName} failed: ${(error as Error).stack ?? error}`);

@@ -478,35 +478,50 @@ export class Database {
   }
 
   /**
-   * Gives the entry of the key last looked up another key, perhaps in another database, where
-   * that key does not exist. Value and expiry go along.
+   * Gives the entry another key, perhaps in another database. Value and expiry go along.
+   * `present` is the entry that the key has there, or 0; it is replaced.
    */
-  moveTo(ref: number, target: Database, key: Uint8Array, keyFrom: number, keyBytes: number): void {
+  moveTo(
+    ref: number,
+    target: Database,
+    key: Uint8Array,
+    keyFrom: number,
+    keyBytes: number,
+    present: number,
+  ): void {
     this.#beforeChange(ref);
     const space = this.#space;
     // The new entry comes first, so that running out of memory changes nothing.
-    this.#cloneInto(ref, target, key, keyFrom, keyBytes);
+    this.#cloneInto(ref, target, key, keyFrom, keyBytes, present);
     space.table.locate(space.tableRoot(this.index), ref);
     this.#removeEntry(ref);
   }
 
-  /** Copies the entry to another key, which does not exist in the target. */
-  copyTo(ref: number, target: Database, key: Uint8Array, keyFrom: number, keyBytes: number): void {
+  /** Copies the entry to another key, whose entry `present`, if not 0, is replaced. */
+  copyTo(
+    ref: number,
+    target: Database,
+    key: Uint8Array,
+    keyFrom: number,
+    keyBytes: number,
+    present: number,
+  ): void {
     if (this.typeOf(ref) !== LIST) {
-      this.#cloneInto(ref, target, key, keyFrom, keyBytes);
+      this.#cloneInto(ref, target, key, keyFrom, keyBytes, present);
       return;
     }
     const { chain } = this.#space;
     this.openList(ref);
     const word = chain.copy();
+    const { form } = chain;
     try {
-      const block = this.#cloneInto(ref, target, key, keyFrom, keyBytes);
+      const block = this.#cloneInto(ref, target, key, keyFrom, keyBytes, present);
       const words = this.#words[block >>> SEGMENT_SHIFT]!;
       const w = (block & UNIT_MASK) << 1;
       words[w + VALUE_WORD] = word;
-      words[w] = (words[w]! & ~ENCODING_MASK) | chain.form;
+      words[w] = (words[w]! & ~ENCODING_MASK) | form;
     } catch (error) {
-      // The copy is still open.
+      chain.open(word, form);
       chain.destroySome(chain.nodes);
       throw error;
     }
@@ -519,10 +534,15 @@ export class Database {
     key: Uint8Array,
     keyFrom: number,
     keyBytes: number,
+    present: number,
   ): number {
     const space = this.#space;
     const wheel = hasExpiry(this.metaOf(ref)) ? target.#wheelRoot() : 0;
     const block = this.#cloneUnder(ref, key, keyFrom, keyBytes);
+    if (present !== 0) {
+      space.table.locate(space.tableRoot(target.index), present);
+      target.remove(present);
+    }
     target.#insert(space.hash.of(key, keyFrom, keyBytes), block);
     if (wheel !== 0) space.wheel.add(wheel, block);
     return block;

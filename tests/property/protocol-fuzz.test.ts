@@ -232,7 +232,7 @@ test("hostile connections harm nobody else", async () => {
   });
   const control = await storm.connect();
   const start = residentBytes(storm.pid);
-  await forSeeds(3, async (random) => {
+  await forSeeds(10, async (random) => {
     const seeds = () => new Random(random.int32());
     const staying: Hostile[] = [];
     const attackers = Array.from({ length: AT_ONCE }, seeds).map(async (own) => {

@@ -175,11 +175,11 @@ export class Model {
   /** RENAME, or MOVE with another name: of a key that exists. */
   move(index: number, key: string, toIndex: number, toKey: string): void {
     if (index === toIndex && key === toKey) return;
-    this.remove(toIndex, toKey);
     const old = this.value(index, key)!;
     const ref = this.look(index, key);
+    const present = this.look(toIndex, toKey);
     const name = latin1(toKey);
-    this.database(index).moveTo(ref, this.database(toIndex), name, 0, name.length);
+    this.database(index).moveTo(ref, this.database(toIndex), name, 0, name.length, present);
     this.states[index]!.delete(key);
     this.states[toIndex]!.set(toKey, old);
   }
@@ -187,11 +187,11 @@ export class Model {
   /** COPY with REPLACE of a key that exists. */
   copy(index: number, key: string, toIndex: number, toKey: string): void {
     if (index === toIndex && key === toKey) return;
-    this.remove(toIndex, toKey);
     const old = this.value(index, key)!;
     const ref = this.look(index, key);
+    const present = this.look(toIndex, toKey);
     const name = latin1(toKey);
-    this.database(index).copyTo(ref, this.database(toIndex), name, 0, name.length);
+    this.database(index).copyTo(ref, this.database(toIndex), name, 0, name.length, present);
     this.states[toIndex]!.set(toKey, old);
   }
 
