@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { copyBytes, equalBytes, latin1, latin1Text } from "../../../src/base/bytes.ts";
+import { copyBytes, equalBytes, freeBytes, latin1, latin1Text } from "../../../src/base/bytes.ts";
 import { forSeeds, randomBytes } from "../seeds.ts";
 
 /** About the length where one way of working gives over to another. */
@@ -31,6 +31,18 @@ describe("bytes", () => {
       a[3 + length] = 99;
       expect(equalBytes(a, 3, b, 5, length)).toEqual(true);
     }
+  });
+
+  test("freeBytes gives large buffers back and leaves all others alone", () => {
+    const large = new Uint8Array(1 << 20);
+    freeBytes(large);
+    expect([large.length, large.buffer.byteLength]).toEqual([0, 0]);
+    const small = Uint8Array.of(1, 2, 3);
+    freeBytes(small);
+    expect([...small]).toEqual([1, 2, 3]);
+    const shared = new Uint8Array(new SharedArrayBuffer(1 << 20));
+    freeBytes(shared);
+    expect(shared.length).toEqual(1 << 20);
   });
 
   test("texts have one character a byte, also out of shared memory", () =>

@@ -591,6 +591,24 @@ describe("memory", () => {
   });
 });
 
+test("an open chain can be discarded whole, in either form and when it is new", () => {
+  for (const [count, limit] of [
+    [3, DEFAULT_LIMIT],
+    [9, 2],
+  ] as const) {
+    chain.setNodeLimit(limit);
+    const pair = new Pair().push(...numbers(count));
+    pair.open();
+    chain.discard();
+    expect(heap.check()).toEqual(0);
+    chain.openNew();
+    for (const text of numbers(count)) chain.pushTail(element, measure(text));
+    chain.discard();
+    chain.discard();
+    expect([heap.check(), chain.length]).toEqual([0, 0]);
+  }
+});
+
 describe("a heap that runs out", () => {
   test("a copy that does not fit leaves nothing behind", () => {
     chain.setNodeLimit(2);

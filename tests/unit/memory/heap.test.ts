@@ -302,10 +302,55 @@ describe("runs", () => {
     const heap = two;
     const low = heap.alloc(BLOCK_BYTES_MAX - PAGE_BYTES);
     const last = heap.alloc(40 * KIB);
+    // The next segment is there, and free from its second page on.
+    heap.free(heap.alloc(BLOCK_BYTES_MAX));
     expect([low >>> SEGMENT_SHIFT, last >>> SEGMENT_SHIFT]).toEqual([0, 0]);
     expect(heap.growInPlace(last, 2 * PAGE_BYTES)).toEqual(false);
     expect(heap.growInPlace(last, PAGE_BYTES)).toEqual(true);
     expect(heap.check()).toEqual(2);
+  });
+});
+
+describe("segments", () => {
+  test("are added when the ones before are full, and given back by reset", () => {
+    const heap = new Heap(3);
+    const counts: number[] = [];
+    const note = () => counts.push(heap.bytes.length, heap.words.length);
+    note();
+    heap.alloc(8);
+    note();
+    heap.alloc(BLOCK_BYTES_MAX);
+    note();
+    heap.alloc(BLOCK_BYTES_MAX - PAGE_BYTES);
+    heap.alloc(PAGE_BYTES);
+    expect(heap.canGrow).toEqual(true);
+    heap.alloc(BLOCK_BYTES_MAX);
+    note();
+    expect(heap.canGrow).toEqual(false);
+    expect(heap.check()).toEqual(5);
+    heap.reset();
+    note();
+    expect([heap.check(), heap.canGrow]).toEqual([0, true]);
+    expect(counts).toEqual([1, 1, 1, 1, 2, 2, 3, 3, 1, 1]);
+    // They can be had again.
+    for (let i = 0; i < 3; i++) heap.alloc(BLOCK_BYTES_MAX);
+    expect(heap.check()).toEqual(3);
+  });
+
+  test("whether there is room can be asked without taking it", () => {
+    const heap = two;
+    heap.alloc(BLOCK_BYTES_MAX);
+    const rest = heap.alloc(BLOCK_BYTES_MAX - 4 * PAGE_BYTES);
+    const used = heap.usedBytes;
+    for (const bytes of [1, 64, 5000, PAGE_BYTES, 4 * PAGE_BYTES]) {
+      expect([bytes, heap.hasRoomFor(bytes)]).toEqual([bytes, true]);
+    }
+    expect(heap.hasRoomFor(4 * PAGE_BYTES + 1)).toEqual(false);
+    expect(heap.hasRoomFor(BLOCK_BYTES_MAX + 1)).toEqual(false);
+    heap.check();
+    expect(heap.usedBytes).toEqual(used);
+    heap.free(rest);
+    expect(heap.hasRoomFor(4 * PAGE_BYTES + 1)).toEqual(true);
   });
 });
 

@@ -228,3 +228,75 @@ test("random runs of entries are read from both ends, and equal texts have equal
       assert(hex(copy) === hex(entry), "an entry that was read is written again as it was");
     }
   }));
+
+describe("entries from elsewhere", () => {
+  /** What `readChecked` makes of the entry, whatever lies behind it; the text, or null. */
+  function readForeign(entry: Uint8Array): string | null {
+    const results = [0x00, 0x80, 0xff].map((behind) => {
+      const bytes = new Uint8Array(entry.length + 20).fill(behind);
+      bytes.set(entry, 3);
+      const reader = new Element();
+      const next = reader.readChecked(bytes, 3, entry.length + 3);
+      if (next < 0) return null;
+      assert(next > 3 && next <= entry.length + 3, "the entry ends within its bytes");
+      const text = new Uint8Array(reader.isInteger ? 20 : reader.length);
+      const found = latin1Text(text, 0, reader.writeText(text, 0));
+      // It is written again as Redis would have written it.
+      const again = new Uint8Array(reader.recode());
+      reader.write(again, 0);
+      assert(hex(again) === hex(encode(found)), "the canonical form");
+      return found;
+    });
+    assert(new Set(results).size === 1, "what lies behind the entry does not matter");
+    return results[0]!;
+  }
+
+  test("that are as Redis writes them are read", () => {
+    for (const [text, bytes] of ENTRIES_OF_REDIS) {
+      expect(readForeign(Buffer.from(bytes, "hex"))).toEqual(text);
+    }
+    for (const [length] of FRAMES_OF_REDIS) {
+      expect(readForeign(encode("x".repeat(length)))?.length).toEqual(length);
+    }
+  });
+
+  test("that are valid but wider than need be are read, and written canonically", () => {
+    for (const [bytes, text] of [
+      ["c07f02", "127"],
+      ["f1000003", "0"],
+      ["f200000004", "0"],
+      ["f3ffffffff05", "-1"],
+      ["f4010000000000000009", "1"],
+      ["83313233" + "04", "123"],
+      ["e0016103", "a"],
+      ["f0010000006106", "a"],
+    ] as const) {
+      expect(readForeign(Buffer.from(bytes, "hex"))).toEqual(text);
+    }
+  });
+
+  test("that are cut short anywhere, or have another back length, are refused", () => {
+    for (const text of ["", "a", "127", "128", "70000", "x".repeat(70), "x".repeat(5000)]) {
+      const entry = encode(text);
+      for (let length = 1; length < entry.length; length++) {
+        expect(readForeign(entry.subarray(0, length))).toEqual(null);
+      }
+      const wrong = entry.slice();
+      wrong[wrong.length - 1] = wrong.at(-1)! ^ 1;
+      expect(readForeign(wrong)).toEqual(null);
+    }
+    for (const bytes of ["ff", "f500", "f0ffffffff6106", "f0000000806106", "f0ffffff7f6106"]) {
+      expect(readForeign(Buffer.from(bytes, "hex"))).toEqual(null);
+    }
+  });
+
+  test("at random are read as what they say or refused, and never throw", () =>
+    forSeeds(20000, (random) => {
+      const length = pick(random, [0, 1, 3, 60, 70, 130]);
+      const entry = encode(
+        pick(random, [String(random.int32()), latin1Text(randomBytes(random, length))]),
+      );
+      for (let i = random.below(3); i > 0; i--) entry[random.below(entry.length)] = random.int32();
+      readForeign(entry);
+    }));
+});

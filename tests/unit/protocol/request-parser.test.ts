@@ -352,6 +352,25 @@ describe("request", () => {
     expect(request.is(3, "``")).toEqual(false);
   });
 
+  test("a zero byte ends a word, as in Redis", () => {
+    const request = new Request();
+    request.bytes = latin1("EX\0trailPX");
+    request.push(0, 8);
+    request.push(8, 2);
+    expect([request.is(0, "ex"), request.is(0, "e"), request.is(1, "px")]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+  });
+
+  test("the span goes from the first argument to the end of the last", () => {
+    const request = new Request();
+    const bytes = latin1("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nvalue\r\n");
+    expect(new RequestParser().next(bytes, bytes.length, request)).toEqual(READY);
+    expect(request.spanBytes).toEqual("SET\r\n$1\r\nk\r\n$5\r\nvalue".length);
+  });
+
   test("text and view give the argument's bytes", () => {
     const request = new Request();
     request.bytes = latin1("ab\xff\x00cd");
