@@ -289,8 +289,13 @@ export class Dispatch {
     context.db = client.database;
     context.journal = null;
     handler(context);
+    const failed = reply.errors > 0;
     reply.at = start;
     reply.errors = 0;
+    // Any other command may fail as it did before; after this one the next would go astray.
+    if (failed && command!.spec.name === "select") {
+      throw new Error(`there is no database '${request.text(1)}' (see databases)`);
+    }
   }
 
   /** The client broke the protocol: it is told, and closed. */
