@@ -162,7 +162,7 @@ describe("random allocation against a model", () => {
   const heap = two;
 
   test("no two blocks overlap, contents survive, the accounts are right", () =>
-    forSeeds(12, (random) => {
+    forSeeds(8, (random) => {
       heap.reset();
       let blocks: Block[] = [];
       let peak = 0;

@@ -98,7 +98,7 @@ function randomKey(random: Random): string {
 
 describe("against a Map", () => {
   test("random inserts, look-ups, moves and removals", () =>
-    forSeeds(15, (random, seed) => {
+    forSeeds(8, (random, seed) => {
       heap.reset();
       const pair = new Pair(new Hash(seed, seed * 7));
       const model = pair.model;
@@ -248,7 +248,7 @@ describe("scan", () => {
   });
 
   test("returns every record that is there all the time, while the table grows and shrinks", () =>
-    forSeeds(40, (random, seed) => {
+    forSeeds(20, (random, seed) => {
       heap.reset();
       const pair = new Pair(new Hash(seed, ~seed));
       const staying: string[] = [];
@@ -333,7 +333,7 @@ describe("random", () => {
 
 describe("a heap that runs out", () => {
   test("insert fails without a trace, wherever it is that memory is missing", () =>
-    forSeeds(30, (random) => {
+    forSeeds(10, (random) => {
       heap.reset();
       const pair = new Pair();
       let failures = 0;
@@ -378,7 +378,7 @@ describe("a heap that runs out", () => {
   });
 
   test("removals in any order never fail", () =>
-    forSeeds(10, (random) => {
+    forSeeds(4, (random) => {
       heap.reset();
       const pair = new Pair();
       for (let i = 0; i < 3000; i++) pair.insert(`k${i}`);
