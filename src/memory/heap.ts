@@ -133,8 +133,8 @@ export class Heap {
 
   /** A block of at least `bytes` bytes; its content is arbitrary. */
   alloc(bytes: number): number {
+    if (bytes > SMALL_UNITS_MAX * 8) return this.#allocLarge(bytes);
     const units = (bytes + 7) >>> 3;
-    if (units > SMALL_UNITS_MAX) return this.#allocLarge(units);
     const cls = classOf(units);
     const pages = this.#pages;
     let page = this.#slabs[cls]!;
@@ -203,7 +203,7 @@ export class Heap {
     const pages = this.#pages;
     const page = ref >>> PAGE_SHIFT;
     const p = page << 3;
-    if (pages[p] !== LARGE) return false;
+    if (pages[p] !== LARGE || bytes > BLOCK_BYTES_MAX) return false;
     const units = (((bytes + 7) >>> 3) + 511) & ~511;
     const have = pages[p + 5]!;
     const want = (units + PAGE_UNITS - 1) >>> PAGE_SHIFT;
@@ -242,8 +242,10 @@ export class Heap {
     this.#pushFree(1, PAGES_PER_SEGMENT - 1);
   }
 
-  #allocLarge(units: number): number {
-    const rounded = (units + 511) & ~511;
+  #allocLarge(bytes: number): number {
+    // Also, the arithmetic on units would not hold much more.
+    if (bytes > BLOCK_BYTES_MAX) throw new OutOfMemory("no block is that large");
+    const rounded = (((bytes + 7) >>> 3) + 511) & ~511;
     const count = (rounded + PAGE_UNITS - 1) >>> PAGE_SHIFT;
     const page = this.#allocRun(count);
     const p = page << 3;

@@ -66,8 +66,8 @@ function sleep(ms: number): Promise<void> {
 
 /** Sends the commands again and again until the server is gone. */
 async function repeat(storm: RunningServer, commands: readonly string[]): Promise<void> {
-  const client = await storm.connect();
   try {
+    const client = await storm.connect();
     while (commands.length > 0) {
       for (const command of commands) await client.call(command);
       await sleep(2);

@@ -182,7 +182,9 @@ export class Writer {
 
   /** Writes pipelines of random length until the connection ends. */
   async run(server: RunningServer): Promise<void> {
-    const client = await server.connect();
+    const client = await server.connect().catch(() => null);
+    // The server was killed before it had taken the connection.
+    if (client === null) return;
     client.write(encodeCommand(["SELECT", String(this.#index)]));
     let unread = 0;
     const read = async () => {

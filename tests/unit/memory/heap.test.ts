@@ -135,7 +135,15 @@ describe("sizes", () => {
     expect(() => heap.alloc(1)).toThrow(OutOfMemory);
     expect(heap.check()).toEqual(2);
     for (const ref of refs) heap.free(ref);
-    expect(() => heap.alloc(BLOCK_BYTES_MAX + 1)).toThrow(OutOfMemory);
+    // However much more is asked for: 32-bit arithmetic must not make a small block of it.
+    const block = heap.alloc(PAGE_BYTES);
+    for (const more of [1, 2 ** 30, 2 ** 31, 2 ** 32, 2 ** 32 + 100, 2 ** 40, 2 ** 53]) {
+      expect(() => heap.alloc(BLOCK_BYTES_MAX + more)).toThrow(OutOfMemory);
+      expect(() => heap.alloc(more + 2 ** 30)).toThrow(OutOfMemory);
+      expect(heap.growInPlace(block, BLOCK_BYTES_MAX + more)).toEqual(false);
+      expect(heap.growInPlace(block, 2 ** 32 + more)).toEqual(false);
+    }
+    heap.free(block);
     expect(heap.check()).toEqual(0);
     expect(heap.usedBytes).toEqual(0);
   });
