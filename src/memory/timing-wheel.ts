@@ -18,6 +18,7 @@
  * Cost
  *   add and remove O(1); each record moves down at most 7 times. `popDue` moves at most
  *   `budget` records at a time, so any number of keys that expire together is taken in slices.
+ *   Only where the clock was set back are all records placed anew at once.
  *
  * Source: G. Varghese and T. Lauck, "Hashed and hierarchical timing wheels" (1987).
  */
@@ -33,6 +34,8 @@ const SLOTS = 20;
 const LEVELS = 8;
 const ROOT_WORDS = SLOTS + LEVELS * 64;
 const HALF = 2 ** 24;
+/** A clock that is corrected by less than this just has to catch up with the wheel. */
+const SET_BACK_MS = 1000;
 const LOW = EXPIRY_WORD;
 const HIGH = EXPIRY_WORD + 1;
 const PREVIOUS = EXPIRY_WORD + 2;
@@ -102,6 +105,7 @@ export class TimingWheel {
    */
   due(root: number, nowMs: number): number {
     const target = Math.floor(nowMs);
+    if (target < this.#now(root) - SET_BACK_MS) this.#setBack(root, target);
     while (this.budget > 0) {
       const slot = this.#firstSlot(root);
       if (slot < 0 || this.#deadline(root, slot) > target) {
@@ -175,6 +179,27 @@ export class TimingWheel {
       }
     }
     return -1;
+  }
+
+  /** The clock was set back: places every record anew, or they would wait for the old time. */
+  #setBack(root: number, nowMs: number): void {
+    let all = 0;
+    for (let slot = 0; slot < LEVELS * 64; slot++) {
+      for (let ref = this.#get(root, SLOTS + slot); ref !== 0; ) {
+        const next = this.#get(ref, NEXT);
+        this.#set(ref, NEXT, all);
+        all = ref;
+        ref = next;
+      }
+      this.#set(root, SLOTS + slot, 0);
+    }
+    for (let word = BITS; word < SLOTS; word++) this.#set(root, word, 0);
+    this.#setNow(root, nowMs);
+    while (all !== 0) {
+      const next = this.#get(all, NEXT);
+      this.#place(root, all);
+      all = next;
+    }
   }
 
   #place(root: number, ref: number): void {
