@@ -121,8 +121,7 @@ export class Chain {
         this.#heap.free(this.#root);
         this.#root = 0;
       }
-      this.#shrink();
-      return this.head;
+      return this.#shrink(this.head);
     }
     return this.closeLinked();
   }
@@ -361,7 +360,12 @@ export class Chain {
       bytes.copyWithin(this.at, this.at + size, base + end);
       this.#set(node, END, end - size);
     }
-    if (this.at < base + this.#get(node, END)) return true;
+    const from = base + this.#get(node, START);
+    const kept = this.#shrink(node);
+    const keptBase = (kept & UNIT_MASK) << 3;
+    this.node = kept;
+    this.at += keptBase + this.#get(kept, START) - from;
+    if (this.at < keptBase + this.#get(kept, END)) return true;
     if (next === 0) return false;
     this.node = next;
     this.at = ((next & UNIT_MASK) << 3) + this.#get(next, START);
@@ -624,16 +628,16 @@ export class Chain {
     return block;
   }
 
-  /** Gives back most of a single node's block when its entries have become few. */
-  #shrink(): void {
-    const node = this.head;
+  /** Gives back most of a node's block when its entries have become few. Returns the node. */
+  #shrink(node: number): number {
     const used = this.#get(node, END) - this.#get(node, START);
     const capacity = this.#heap.usableBytes(node);
     const smaller = NODE_BYTES + used * 2;
     // Where even the smaller block cannot be had, the large one stays.
     if (capacity > 256 && (NODE_BYTES + used) * 4 < capacity && this.#heap.hasRoomFor(smaller)) {
-      this.#relocate(node, this.#heap.alloc(smaller), NODE_BYTES);
+      return this.#relocate(node, this.#heap.alloc(smaller), NODE_BYTES);
     }
+    return node;
   }
 
   #get(ref: number, word: number): number {

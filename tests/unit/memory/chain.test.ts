@@ -580,6 +580,23 @@ describe("memory", () => {
     expect(chain.length).toEqual(10);
   });
 
+  test("a list of which little is left in each node gives the rest back", () => {
+    const pair = new Pair();
+    pair.open();
+    for (let i = 0; i < 20000; i++) {
+      const text = i % 100 === 0 ? `stays ${i}` : "goes";
+      chain.pushTail(element, measure(text));
+      if (text !== "goes") pair.model.push(text);
+    }
+    pair.close();
+    const full = heap.usedBytes;
+    pair.change(() => {
+      expect(chain.removeForward(encoded("goes"), measure("goes"), 10000)).toEqual(10000);
+      expect(chain.removeBackward(encoded("goes"), measure("goes"), 10000)).toEqual(9800);
+    });
+    expect(heap.usedBytes).toBeLessThan(full / 15);
+  });
+
   test("a list that has become short gives its block back", () => {
     const pair = new Pair().push(...new Array<string>(80).fill("x".repeat(90)));
     expect(heap.usedBytes).toBeGreaterThan(7000);
