@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { BINARY, startStormdb } from "../harness/processes.ts";
 
 const TMUX = Bun.which("tmux");
-const TRIES = 200;
+const TRIES = 1200;
 
 class Terminal implements AsyncDisposable {
   readonly #socket: string;
