@@ -15,7 +15,8 @@ class Terminal implements AsyncDisposable {
   constructor(command: readonly string[]) {
     this.#socket = join(this.folder, "tmux");
     const env = { ...process.env, STORMDBCLI_HISTFILE: join(this.folder, "history") };
-    const shell = command.map((word) => `'${word}'`).join(" ");
+    // The shell tells the exit code: tmux itself does not always know it.
+    const shell = `${command.map((word) => `'${word}'`).join(" ")}; echo exit code $?; cat`;
     Bun.spawnSync(
       [
         "tmux",
@@ -48,11 +49,6 @@ class Terminal implements AsyncDisposable {
     this.#tmux("send-keys", ...keys);
   }
 
-  async contains(text: string): Promise<void> {
-    for (let i = 0; i < TRIES && !this.screen().includes(text); i++) await Bun.sleep(25);
-    expect(this.screen()).toContain(text);
-  }
-
   /** Waits until the screen's last lines are these. */
   async shows(ending: string): Promise<void> {
     for (let i = 0; i < TRIES; i++) {
@@ -69,50 +65,45 @@ class Terminal implements AsyncDisposable {
 }
 
 describe.skipIf(TMUX === null)("the prompt", () => {
-  test(
-    "runs commands, shows types, completes, remembers, asks before it destroys",
-    async () => {
-      await using server = await startStormdb();
-      const prompt = `127.0.0.1:${server.port}`;
-      await using terminal = new Terminal([BINARY, "cli", "-p", String(server.port)]);
-      await terminal.shows(`${prompt}>`);
+  test("runs commands, shows types, completes, remembers, asks before it destroys", async () => {
+    await using server = await startStormdb();
+    const prompt = `127.0.0.1:${server.port}`;
+    await using terminal = new Terminal([BINARY, "cli", "-p", String(server.port)]);
+    await terminal.shows(`${prompt}>`);
 
-      terminal.keys("set greeting 'hello world'", "Enter");
-      await terminal.shows(`set greeting 'hello world'\nOK\n${prompt}>`);
-      terminal.keys("get greeting", "Enter");
-      await terminal.shows(`"hello world"\n${prompt}>`);
-      terminal.keys("lrange none 0 -1", "Enter");
-      await terminal.shows(`(empty array)\n${prompt}>`);
+    terminal.keys("set greeting 'hello world'", "Enter");
+    await terminal.shows(`set greeting 'hello world'\nOK\n${prompt}>`);
+    terminal.keys("get greeting", "Enter");
+    await terminal.shows(`"hello world"\n${prompt}>`);
+    terminal.keys("lrange none 0 -1", "Enter");
+    await terminal.shows(`(empty array)\n${prompt}>`);
 
-      terminal.keys("strl", "Tab", " greeting", "Enter");
-      await terminal.shows(`strlen greeting\n(integer) 11\n${prompt}>`);
-      terminal.keys("Up", "Up", "Up", "Enter");
-      await terminal.shows(`get greeting\n"hello world"\n${prompt}>`);
+    terminal.keys("strl", "Tab", " greeting", "Enter");
+    await terminal.shows(`strlen greeting\n(integer) 11\n${prompt}>`);
+    terminal.keys("Up", "Up", "Up", "Enter");
+    await terminal.shows(`get greeting\n"hello world"\n${prompt}>`);
 
-      terminal.keys("help strlen", "Enter");
-      await terminal.shows(`since 2.2.0, O(1)\n${prompt}>`);
-      terminal.keys("select 3", "Enter");
-      await terminal.shows(`OK\n${prompt}[3]>`);
-      terminal.keys("select 0", "Enter");
-      await terminal.shows(`OK\n${prompt}>`);
+    terminal.keys("help strlen", "Enter");
+    await terminal.shows(`since 2.2.0, O(1)\n${prompt}>`);
+    terminal.keys("select 3", "Enter");
+    await terminal.shows(`OK\n${prompt}[3]>`);
+    terminal.keys("select 0", "Enter");
+    await terminal.shows(`OK\n${prompt}>`);
 
-      terminal.keys("flushall", "Enter");
-      await terminal.shows("● No\n└");
-      terminal.keys("n");
-      await terminal.shows(`${prompt}>`);
-      terminal.keys("dbsize", "Enter");
-      await terminal.shows(`dbsize\n(integer) 1\n${prompt}>`);
-      terminal.keys("flushall", "Enter");
-      await terminal.shows("● No\n└");
-      terminal.keys("y");
-      await terminal.shows(`OK\n${prompt}>`);
-      terminal.keys("dbsize", "Enter");
-      await terminal.shows(`dbsize\n(integer) 0\n${prompt}>`);
+    terminal.keys("flushall", "Enter");
+    await terminal.shows("● No\n└");
+    terminal.keys("n");
+    await terminal.shows(`${prompt}>`);
+    terminal.keys("dbsize", "Enter");
+    await terminal.shows(`dbsize\n(integer) 1\n${prompt}>`);
+    terminal.keys("flushall", "Enter");
+    await terminal.shows("● No\n└");
+    terminal.keys("y");
+    await terminal.shows(`OK\n${prompt}>`);
+    terminal.keys("dbsize", "Enter");
+    await terminal.shows(`dbsize\n(integer) 0\n${prompt}>`);
 
-      terminal.keys("quit", "Enter");
-      await terminal.contains("Pane is dead (status 0");
-      // A key typed while the question closes is now and then lost: an open fault of the prompt.
-    },
-    { retry: 4 },
-  );
+    terminal.keys("quit", "Enter");
+    await terminal.shows("exit code 0");
+  });
 });
