@@ -25,7 +25,14 @@ export interface KeySpec {
 export interface CommandSpec {
   /** In lower case; for a subcommand its own name only. */
   readonly name: string;
-  readonly group: "string" | "list" | "generic" | "connection" | "server";
+  readonly group:
+    | "string"
+    | "list"
+    | "generic"
+    | "connection"
+    | "server"
+    | "pubsub"
+    | "transactions";
   readonly since: string;
   readonly complexity: string;
   readonly summary: string;
@@ -44,6 +51,10 @@ export interface CommandSpec {
   /** Not in COMMAND DOCS's usual set ("syscmd"). */
   readonly docFlags?: string;
   readonly handler?: Handler;
+  /** Runs at once even between MULTI and EXEC. */
+  readonly immediate?: true;
+  /** Clients of RESP2 that listen to channels may call it. */
+  readonly whileSubscribed?: true;
   /**
    * With at most this many arguments the command takes a constant time; such calls in a pipeline
    * are timed together, because reading the clock would cost more than most of them.
@@ -60,6 +71,10 @@ export const ADMIN = 16;
 export const FAST = 32;
 export const MAY_RUN_PAUSED = 64;
 export const ALLOWED_LOADING = 128;
+export const READ_ONLY = 256;
+export const NO_MULTI = 512;
+export const IMMEDIATE = 1024;
+export const WHILE_SUBSCRIBED = 2048;
 
 /** Latencies are counted in buckets of powers of two of µs, 8 to a doubling. */
 const HISTOGRAM_BUCKETS = 27 * 8;
@@ -102,6 +117,10 @@ export class Command {
       (flags.has("loading") ? ALLOWED_LOADING : 0) |
       (flags.has("admin") ? ADMIN : 0) |
       (flags.has("fast") ? FAST : 0) |
+      (flags.has("readonly") ? READ_ONLY : 0) |
+      (flags.has("no_multi") ? NO_MULTI : 0) |
+      (spec.immediate ? IMMEDIATE : 0) |
+      (spec.whileSubscribed ? WHILE_SUBSCRIBED : 0) |
       (spec.name === "client" || container === "client" ? MAY_RUN_PAUSED : 0);
     this.subcommands =
       spec.subcommands === undefined
@@ -122,6 +141,7 @@ export class Command {
     const { group, categories, subcommands } = this.spec;
     if (subcommands === undefined) {
       if (group === "string" || group === "list" || group === "connection") names.push(group);
+      if (group === "transactions") names.push("transaction");
       if (group === "generic" && categories === undefined) names.push("keyspace");
     }
     if (categories) names.push(...categories.split(" "));

@@ -7,9 +7,14 @@ import { helpCommand } from "./help.ts";
 import { subcommands } from "./subcommand.ts";
 
 function ping(c: Context): void {
-  const { args, reply } = c;
+  const { args, client, reply } = c;
   if (args.count > 2) reply.error(errors.wrongArity("ping"));
-  else if (args.count === 2) reply.bulk(args.bytes, args.start[1]!, args.length[1]!);
+  else if (client.subscriptions !== null && client.protocol === 2) {
+    // Between messages the reply has to look like one.
+    reply.array(2);
+    reply.text("pong");
+    reply.text(args.count === 2 ? args.text(1) : "");
+  } else if (args.count === 2) reply.bulk(args.bytes, args.start[1]!, args.length[1]!);
   else reply.simple("PONG");
 }
 
@@ -135,6 +140,7 @@ function quit(c: Context): void {
 
 function reset(c: Context): void {
   const { client } = c;
+  c.server.reset(client);
   client.protocol = 2;
   client.database = c.keyspace.databases[0]!;
   client.name = "";
@@ -199,7 +205,7 @@ function clientList(c: Context): void {
   if (args.count === 4 && args.is(2, "type")) {
     const type = readType(c, 3);
     if (type === null) return;
-    if (type !== "normal") clients = [];
+    clients = clients.filter((client) => client.type === type);
   } else if (args.count > 3 && args.is(2, "id")) {
     clients = [];
     for (let i = 3; i < args.count; i++) {
@@ -250,7 +256,7 @@ function clientKill(c: Context): void {
     else if (args.is(i, "type")) {
       const type = readType(c, i + 1);
       if (type === null) return;
-      filters.push(() => type === "normal");
+      filters.push((client) => client.type === type);
     } else if (args.is(i, "user")) {
       if (value !== "default") {
         reply.error(`ERR No such user '${errors.shownArgument(value)}'`);
@@ -327,6 +333,23 @@ function clientPause(c: Context): void {
   c.reply.ok();
 }
 
+function clientUnblock(c: Context): void {
+  const { args, reply } = c;
+  if (args.count > 4) {
+    reply.error(errors.wrongSubcommand(args.text(1), "client"));
+    return;
+  }
+  const withError = args.count === 4 && args.is(3, "error");
+  if (args.count === 4 && !withError && !args.is(3, "timeout")) {
+    reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+    return;
+  }
+  const id = c.integer(2);
+  if (Number.isNaN(id)) return;
+  const client = c.server.clients.get(id);
+  reply.integer(client !== undefined && c.server.unblock(client, withError) ? 1 : 0);
+}
+
 function clientUnpause(c: Context): void {
   c.server.unpause();
   c.reply.ok();
@@ -396,6 +419,11 @@ const CLIENT_COMMANDS: readonly CommandSpec[] = [
     ...ADMIN,
     syntax: "timeout/integer [mode: WRITE | ALL]",
   }),
+  clientCommand("unblock", "5.0.0", -3, "Ends the wait of a client for a key.", clientUnblock, {
+    ...ADMIN,
+    complexity: "O(log N), N being the number of clients",
+    syntax: "client-id/integer [timeout_error: TIMEOUT | ERROR]",
+  }),
   clientCommand("unpause", "6.2.0", 2, "Lets waiting clients go on.", clientUnpause, {
     ...ADMIN,
     complexity: "O(N), N being the number of clients that wait",
@@ -408,6 +436,7 @@ const BEFORE_AUTH = "noscript loading stale fast no_auth allow_busy";
 export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
   {
     name: "ping",
+    whileSubscribed: true,
     quickArguments: 2,
     group: "connection",
     since: "1.0.0",
@@ -455,6 +484,8 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "quit",
+    immediate: true,
+    whileSubscribed: true,
     group: "connection",
     since: "1.0.0",
     complexity: "O(1)",
@@ -466,6 +497,8 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "reset",
+    immediate: true,
+    whileSubscribed: true,
     group: "connection",
     since: "6.2.0",
     complexity: "O(1)",

@@ -8,6 +8,7 @@ import type { CommandWriter } from "../protocol/command-writer.ts";
 import * as errors from "../protocol/errors.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
 import { Request } from "../protocol/request.ts";
+import type { Kind, PubSub, Subscriptions } from "../pubsub/pubsub.ts";
 import type { Database } from "../store/database.ts";
 import { LIST, STRING } from "../store/entry.ts";
 import type { Keyspace } from "../store/keyspace.ts";
@@ -34,6 +35,14 @@ export interface Client {
   replyMode: ReplyMode;
   /** Close once what was replied has been sent. */
   closing: boolean;
+  /** What it listens to; null without anything. */
+  readonly subscriptions: Subscriptions | null;
+  /** It has said MULTI, and neither EXEC nor DISCARD yet. */
+  readonly inTransaction: boolean;
+  /** It waits for a key. */
+  readonly isWaiting: boolean;
+  /** What CLIENT LIST and CLIENT KILL call its type: normal, pubsub, … */
+  readonly type: string;
   readonly createdMs: number;
   readonly lastActiveMs: number;
   /** Its line in CLIENT LIST, without line end. */
@@ -54,8 +63,67 @@ export interface LatencySample {
   readonly ms: number;
 }
 
+/** Who wants to know what happens to keys. */
+export interface KeyEventService {
+  /** Whether anybody does. */
+  readonly active: boolean;
+  /** The key has changed, in a way that notifications call `event`, of the class `kind`. */
+  changed(
+    kind: number,
+    event: string,
+    database: Database,
+    key: Uint8Array,
+    from: number,
+    length: number,
+  ): void;
+  watch(client: Client, database: Database, key: string): void;
+  unwatch(client: Client): void;
+  /** All keys of the database are about to go. */
+  emptying(database: Database): void;
+  /** The databases are about to exchange their keys. */
+  swapping(a: Database, b: Database): void;
+}
+
+export interface TransactionService {
+  /** An EXEC is under way. */
+  readonly executing: boolean;
+  begin(client: Client): void;
+  discard(client: Client): void;
+  /** Runs what the client has queued, and replies. */
+  execute(client: Client): void;
+}
+
+export interface BlockingService {
+  /**
+   * Lets the client wait until one of the keys in arguments `first` to `last` is a value of the
+   * type; the request is then run again. `timeoutMs` 0: for ever.
+   */
+  block(
+    client: Client,
+    request: Request,
+    type: number,
+    first: number,
+    last: number,
+    timeoutMs: number,
+  ): void;
+  /** Other keys are in these databases now. */
+  swapped(a: Database, b: Database): void;
+}
+
+export type PubSubService = Pick<
+  PubSub<Client & { subscriptions: Subscriptions | null }>,
+  "listenerCount" | "nameCount" | "names" | "publish" | "publishToShard"
+> & {
+  subscribe(client: Client, kind: Kind, name: string): void;
+  unsubscribe(client: Client, kind: Kind, name: string): void;
+};
+
 /** What commands may ask of the server. */
 export interface Services {
+  readonly events: KeyEventService;
+  readonly pubsub: PubSubService;
+  readonly transactions: TransactionService;
+  readonly blocking: BlockingService;
   readonly persistence: PersistenceService;
   readonly commands: CommandTable;
   readonly clients: ReadonlyMap<number, Client>;
@@ -74,6 +142,12 @@ export interface Services {
   kill(client: Client, caller: Client): void;
   pause(untilMs: number, writesOnly: boolean): void;
   unpause(): void;
+  /** Ends the client's wait for a key, with an error or as if its time were over; false: it does not wait. */
+  unblock(client: Client, withError: boolean): boolean;
+  /** Shows the client every command from now on. */
+  monitor(client: Client): void;
+  /** The client is as it was when it connected: RESET. */
+  reset(client: Client): void;
   /** Stops the server; returns why it could not, or "". */
   shutdown(mode: SaveMode, force: boolean): string;
   /** What CONFIG allows DEBUG to: no, yes, local. */
@@ -89,6 +163,9 @@ export interface PersistenceService {
   saveInBackground(scheduled: boolean): string;
   rewrite(): string;
   reload(): string;
+  /** The same as soon as the transaction that is being executed has ended. */
+  scheduleSave(): void;
+  scheduleRewrite(): void;
 }
 
 export type SaveMode = "save" | "nosave" | "default";
@@ -112,6 +189,9 @@ export class Context {
   readonly server: Services;
   db: Database;
   client!: Client;
+  readonly events: KeyEventService;
+  /** Whether the client may be made to wait; not within a transaction. */
+  mayBlock = true;
   /** Changes made to the keyspace by this call. */
   dirty = 0;
   /** Where changes are written down; null while nobody wants them. */
@@ -125,6 +205,7 @@ export class Context {
     this.reply = reply;
     this.keyspace = keyspace;
     this.server = server;
+    this.events = server.events;
     this.db = keyspace.databases[0]!;
   }
 
@@ -152,6 +233,23 @@ export class Context {
     out.text("PEXPIREAT");
     out.copy(this.args, index);
     out.integer(expireAtMs);
+  }
+
+  /**
+   * The key in argument `index` of `db` has changed, in a way that notifications call `event`:
+   * tells those who watch it and those who listen.
+   */
+  changed(kind: number, event: string, index: number, db = this.db): void {
+    if (!this.events.active) return;
+    const { args } = this;
+    this.events.changed(kind, event, db, args.bytes, args.start[index]!, args.length[index]!);
+  }
+
+  /** Lets the client wait, see BlockingService; false where it may not. */
+  block(type: number, first: number, last: number, timeoutMs: number): boolean {
+    if (!this.mayBlock) return false;
+    this.server.blocking.block(this.client, this.args, type, first, last, timeoutMs);
+    return true;
   }
 
   get nowMs(): number {

@@ -3,6 +3,7 @@ import { parseBigInteger } from "../base/number-text.ts";
 import * as errors from "../protocol/errors.ts";
 import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
+import { GENERIC_EVENT } from "./events.ts";
 import { oneKey } from "./key-specs.ts";
 
 export const SECONDS = 1000;
@@ -91,9 +92,11 @@ function expire(c: Context, unitMs: number, relative: boolean): void {
   // While the data is loaded no time has come: what is to go is removed by a command of its own.
   if (time <= c.nowMs && !c.keyspace.frozen) {
     c.db.remove(ref);
+    c.changed(GENERIC_EVENT, "del", 1);
     c.effectDelete(1);
   } else {
     c.db.setExpiry(ref, time);
+    c.changed(GENERIC_EVENT, "expire", 1);
     c.effectExpire(1, time);
   }
   c.dirty++;
@@ -122,6 +125,7 @@ function persist(c: Context): void {
     return;
   }
   c.db.clearExpiry(ref);
+  c.changed(GENERIC_EVENT, "persist", 1);
   c.dirty++;
   c.reply.integer(1);
 }

@@ -1,4 +1,5 @@
 /** Every command of the server. */
+import { BLOCKING_LIST_COMMANDS } from "./blocking-lists.ts";
 import type { CommandSpec } from "./command.ts";
 import { CONNECTION_COMMANDS } from "./connection.ts";
 import { DEBUG_COMMAND_SPECS } from "./debug.ts";
@@ -8,15 +9,20 @@ import { KEY_COMMANDS } from "./keys.ts";
 import { LATENCY_COMMANDS } from "./latency.ts";
 import { LIST_COMMANDS } from "./lists.ts";
 import { PERSISTENCE_COMMANDS } from "./persistence.ts";
+import { PUBSUB_COMMANDS } from "./pubsub.ts";
 import { SERVER_COMMANDS } from "./server.ts";
 import { STRING_COMMANDS } from "./strings.ts";
+import { TRANSACTION_COMMANDS } from "./transactions.ts";
 
 export const COMMANDS: readonly CommandSpec[] = [
   ...STRING_COMMANDS,
   ...LIST_COMMANDS,
+  ...BLOCKING_LIST_COMMANDS,
   ...KEY_COMMANDS,
   ...EXPIRY_COMMANDS,
   ...CONNECTION_COMMANDS,
+  ...PUBSUB_COMMANDS,
+  ...TRANSACTION_COMMANDS,
   ...PERSISTENCE_COMMANDS,
   ...SERVER_COMMANDS,
   ...LATENCY_COMMANDS,

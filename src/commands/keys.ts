@@ -16,6 +16,7 @@ import {
 } from "../store/entry.ts";
 import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
+import { GENERIC_EVENT } from "./events.ts";
 import { helpCommand } from "./help.ts";
 import { allKeys, keyAt, oneKey } from "./key-specs.ts";
 import { subcommands } from "./subcommand.ts";
@@ -26,6 +27,7 @@ function del(c: Context): void {
     const ref = c.lookupWrite(i);
     if (ref === 0) continue;
     c.db.remove(ref);
+    c.changed(GENERIC_EVENT, "del", i);
     removed++;
   }
   c.dirty += removed;
@@ -45,8 +47,9 @@ function touch(c: Context): void {
 }
 
 function type(c: Context): void {
-  const { args, db } = c;
-  const ref = db.peek(args.bytes, args.start[1]!, args.length[1]!);
+  const { db } = c;
+  c.keyspace.touching = false;
+  const ref = c.lookup(1);
   c.reply.simple(ref === 0 ? "none" : typeName(db.metaOf(ref)));
 }
 
@@ -163,6 +166,8 @@ function rename(c: Context, onlyNew: boolean): void {
     return;
   }
   db.moveTo(source, db, args.bytes, args.start[2]!, args.length[2]!, target);
+  c.changed(GENERIC_EVENT, "rename_from", 1);
+  c.changed(GENERIC_EVENT, "rename_to", 2);
   c.dirty++;
   if (onlyNew) reply.integer(1);
   else reply.ok();
@@ -216,6 +221,7 @@ function copy(c: Context): void {
     return;
   }
   db.copyTo(source, target, args.bytes, start, length, present);
+  c.changed(GENERIC_EVENT, "copy_to", 2, target);
   c.dirty++;
   reply.integer(1);
 }
@@ -235,6 +241,8 @@ function move(c: Context): void {
     return;
   }
   db.moveTo(c.lookupWrite(1), target, args.bytes, start, length, 0);
+  c.changed(GENERIC_EVENT, "move_from", 1);
+  c.changed(GENERIC_EVENT, "move_to", 1, target);
   c.dirty++;
   reply.integer(1);
 }
@@ -311,7 +319,9 @@ function swapdb(c: Context): void {
     c.reply.error(errors.DB_OUT_OF_RANGE);
     return;
   }
+  c.events.swapping(databases[a], databases[b]);
   c.keyspace.swap(a, b);
+  c.server.blocking.swapped(databases[a], databases[b]);
   c.dirty++;
   c.reply.ok();
 }
@@ -329,6 +339,7 @@ function flushArgumentsRight(c: Context): boolean {
 function flushdb(c: Context): void {
   if (!flushArgumentsRight(c)) return;
   c.dirty += c.db.keyCount;
+  c.events.emptying(c.db);
   c.db.flush();
   c.reply.ok();
 }
@@ -336,6 +347,7 @@ function flushdb(c: Context): void {
 function flushall(c: Context): void {
   if (!flushArgumentsRight(c)) return;
   c.dirty += c.keyspace.keyCount();
+  for (const database of c.keyspace.databases) c.events.emptying(database);
   c.keyspace.flushAll();
   c.reply.ok();
 }

@@ -5,6 +5,7 @@ import { Element } from "../memory/listpack.ts";
 import * as errors from "../protocol/errors.ts";
 import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
+import { GENERIC_EVENT, LIST_EVENT } from "./events.ts";
 import { keyAt, oneKey } from "./key-specs.ts";
 
 const element = new Element();
@@ -30,6 +31,14 @@ function elementsFit(c: Context, from: number): boolean {
   return true;
 }
 
+/** Closes the list of the key in argument `index`, after a change that is called `event`. */
+function close(c: Context, ref: number, index: number, event: string): void {
+  const isEmpty = c.keyspace.chain.length === 0;
+  c.db.closeList(ref);
+  c.changed(LIST_EVENT, event, index);
+  if (isEmpty) c.changed(GENERIC_EVENT, "del", index);
+}
+
 // ── Pushing ──────────────────────────────────────────────────────────────────────────────────
 
 function push(c: Context, atHead: boolean, mustExist: boolean): void {
@@ -51,6 +60,7 @@ function push(c: Context, atHead: boolean, mustExist: boolean): void {
   const { length } = chain;
   if (ref === 0) c.db.addList(c.args.bytes, c.args.start[1]!, c.args.length[1]!);
   else c.db.closeList(ref);
+  c.changed(LIST_EVENT, atHead ? "lpush" : "rpush", 1);
   c.dirty += count - 2;
   c.reply.integer(length);
 }
@@ -67,14 +77,23 @@ function popOne(c: Context, atHead: boolean): void {
   else chain.popTail();
 }
 
+/** Replies with the first or last element of the list in argument `index` and removes it. */
+export function popFirst(c: Context, ref: number, index: number, atHead: boolean): void {
+  c.db.openListToWrite(ref);
+  popOne(c, atHead);
+  close(c, ref, index, atHead ? "lpop" : "rpop");
+  c.dirty++;
+}
+
 /** Replies with an array of up to `count` elements from one end and removes them. */
-function popMany(c: Context, ref: number, atHead: boolean, count: number): number {
+function popSome(c: Context, ref: number, index: number, atHead: boolean, count: number): number {
   c.db.openListToWrite(ref);
   const { chain } = c.keyspace;
   const taken = Math.min(count, chain.length);
   c.reply.array(taken);
   for (let i = 0; i < taken; i++) popOne(c, atHead);
-  c.db.closeList(ref);
+  if (taken === 0) c.db.closeList(ref);
+  else close(c, ref, index, atHead ? "lpop" : "rpop");
   c.dirty += taken;
   return taken;
 }
@@ -97,76 +116,99 @@ function pop(c: Context, atHead: boolean): void {
     return;
   }
   if (!c.isList(ref)) return;
-  if (hasCount) {
-    popMany(c, ref, atHead, count);
-    return;
-  }
-  c.db.openListToWrite(ref);
-  popOne(c, atHead);
-  c.db.closeList(ref);
-  c.dirty++;
+  if (hasCount) popSome(c, ref, 1, atHead, count);
+  else popFirst(c, ref, 1, atHead);
 }
 
 /** LEFT as true, RIGHT as false; undefined, with the reply written, for anything else. */
-function readEnd(c: Context, index: number): boolean | undefined {
+export function readEnd(c: Context, index: number): boolean | undefined {
   if (c.args.is(index, "left")) return true;
   if (c.args.is(index, "right")) return false;
   c.syntaxError();
   return undefined;
 }
 
-function lmpop(c: Context): void {
+/** What LMPOP and BLMPOP are to do: with the keys in arguments `first` to `last`. */
+export interface PopOptions {
+  readonly first: number;
+  readonly last: number;
+  readonly atHead: boolean;
+  readonly count: number;
+}
+
+/** Reads "numkeys key ... end [COUNT count]" from argument `from` on; null with the error replied. */
+export function readPopOptions(c: Context, from: number): PopOptions | null {
   const { args } = c;
   const wrong = "ERR numkeys should be greater than 0";
-  const keys = c.integerWithin(1, 1, Number.POSITIVE_INFINITY, wrong);
-  if (Number.isNaN(keys)) return;
-  const whereIndex = keys + 2;
+  const keys = c.integerWithin(from, 1, Number.POSITIVE_INFINITY, wrong);
+  if (Number.isNaN(keys)) return null;
+  const whereIndex = from + 1 + keys;
   if (whereIndex >= args.count) {
     c.syntaxError();
-    return;
+    return null;
   }
   const atHead = readEnd(c, whereIndex);
-  if (atHead === undefined) return;
+  if (atHead === undefined) return null;
   let count = -1;
   for (let i = whereIndex + 1; i < args.count; i++) {
     if (count >= 0 || !args.is(i, "count") || i + 1 >= args.count) {
       c.syntaxError();
-      return;
+      return null;
     }
     count = c.integerWithin(++i, 1, Number.POSITIVE_INFINITY, "ERR count should be greater than 0");
-    if (Number.isNaN(count)) return;
+    if (Number.isNaN(count)) return null;
   }
-  for (let i = 2; i < whereIndex; i++) {
+  return { first: from + 1, last: whereIndex - 1, atHead, count: Math.max(1, count) };
+}
+
+/**
+ * Pops from the first of the keys that is there, and replies with its name and the elements;
+ * false, without a reply, where none is.
+ */
+export function popFromAny(c: Context, { first, last, atHead, count }: PopOptions): boolean {
+  const { args } = c;
+  for (let i = first; i <= last; i++) {
     const ref = c.lookupWrite(i);
     if (ref === 0) continue;
-    if (!c.isList(ref)) return;
+    if (!c.isList(ref)) return true;
     c.reply.array(2);
     c.reply.bulk(args.bytes, args.start[i]!, args.length[i]!);
-    const taken = popMany(c, ref, atHead, Math.max(1, count));
+    const taken = popSome(c, ref, i, atHead, count);
     const out = c.effect(3);
     if (out !== null) {
       out.text(atHead ? "LPOP" : "RPOP");
       out.copy(args, i);
       out.integer(taken);
     }
-    return;
+    return true;
   }
-  c.reply.nullArray();
+  return false;
+}
+
+function lmpop(c: Context): void {
+  const options = readPopOptions(c, 1);
+  if (options !== null && !popFromAny(c, options)) c.reply.nullArray();
 }
 
 // ── Moving ───────────────────────────────────────────────────────────────────────────────────
 
-function move(c: Context, fromHead: boolean, toHead: boolean): void {
+/**
+ * Moves an element from the list in argument 1 to that in argument 2 and replies with it, or with
+ * what is wrong: then it returns false.
+ */
+export function move(c: Context, fromHead: boolean, toHead: boolean): boolean {
   const source = c.lookupWrite(1);
   if (source === 0) {
     c.reply.null();
-    return;
+    return false;
   }
-  if (!c.isList(source)) return;
+  if (!c.isList(source)) return false;
   const { args, db } = c;
   const { chain } = c.keyspace;
   const target = c.lookupWrite(2);
-  if (!c.isList(target)) return;
+  if (!c.isList(target)) return false;
+  const popped = fromHead ? "lpop" : "rpop";
+  const pushed = toHead ? "lpush" : "rpush";
   db.openListToWrite(source);
   chain.seek(fromHead ? 0 : chain.length - 1);
   chain.read(element);
@@ -183,7 +225,9 @@ function move(c: Context, fromHead: boolean, toHead: boolean): void {
       else chain.pushTail(element, size);
     }
     db.closeList(source);
-    return;
+    c.changed(LIST_EVENT, pushed, 2);
+    c.changed(LIST_EVENT, popped, 1);
+    return true;
   }
   // Elsewhere it is pushed first and popped then.
   if (target === 0) chain.openNew();
@@ -192,11 +236,13 @@ function move(c: Context, fromHead: boolean, toHead: boolean): void {
   else chain.pushTail(element, size);
   if (target === 0) db.addList(args.bytes, args.start[2]!, args.length[2]!);
   else db.closeList(target);
-  c.lookupWrite(1);
-  db.openListToWrite(source);
+  c.changed(LIST_EVENT, pushed, 2);
+  const emptied = c.lookupWrite(1);
+  db.openListToWrite(emptied);
   if (fromHead) chain.popHead();
   else chain.popTail();
-  db.closeList(source);
+  close(c, emptied, 1, popped);
+  return true;
 }
 
 function lmove(c: Context): void {
@@ -383,7 +429,7 @@ function lset(c: Context): void {
   chain.seek(index);
   const size = measure(c, 3);
   chain.replaceHere(element, size);
-  c.db.closeList(ref);
+  close(c, ref, 1, "lset");
   c.dirty++;
   c.reply.ok();
 }
@@ -411,7 +457,7 @@ function linsert(c: Context): void {
   }
   chain.insertHere(element, measure(c, 4), behind);
   const { length } = chain;
-  c.db.closeList(ref);
+  close(c, ref, 1, "linsert");
   c.dirty++;
   c.reply.integer(length);
 }
@@ -433,7 +479,8 @@ function lrem(c: Context): void {
     count >= 0
       ? chain.removeForward(encoded, size, limit)
       : chain.removeBackward(encoded, size, limit);
-  c.db.closeList(ref);
+  if (removed === 0) c.db.closeList(ref);
+  else close(c, ref, 1, "lrem");
   c.dirty += removed;
   c.reply.integer(removed);
 }
@@ -456,19 +503,21 @@ function ltrim(c: Context): void {
   stop = Math.min(length - 1, stop < 0 ? stop + length : stop);
   if (start > stop || start >= length) {
     c.db.remove(ref);
+    c.changed(LIST_EVENT, "ltrim", 1);
+    c.changed(GENERIC_EVENT, "del", 1);
     c.dirty += length;
   } else {
     chain.trimHead(start);
     chain.trimTail(length - 1 - stop);
     c.dirty += length - chain.length;
-    c.db.closeList(ref);
+    close(c, ref, 1, "ltrim");
   }
   c.reply.ok();
 }
 
 const PUSH_COMPLEXITY = "O(N), N being the number of elements pushed";
 const POP_COMPLEXITY = "O(N), N being the number of elements returned";
-const MOVE_KEYS = [keyAt(1, "RW access delete"), keyAt(2, "RW insert")];
+export const MOVE_KEYS = [keyAt(1, "RW access delete"), keyAt(2, "RW insert")];
 
 export const LIST_COMMANDS: readonly CommandSpec[] = [
   {

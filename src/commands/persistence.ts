@@ -5,6 +5,7 @@ import { RdbError, RdbReader } from "../persistence/rdb-reader.ts";
 import { RdbWriter } from "../persistence/rdb-writer.ts";
 import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
+import { GENERIC_EVENT } from "./events.ts";
 import { oneKey } from "./key-specs.ts";
 
 function replyOkOr(c: Context, error: string): void {
@@ -19,14 +20,20 @@ function bgsave(c: Context): void {
     c.syntaxError();
     return;
   }
+  if (c.server.transactions.executing) {
+    c.server.persistence.scheduleSave();
+    c.reply.simple("Background saving scheduled");
+    return;
+  }
   const answer = c.server.persistence.saveInBackground(scheduled);
   if (answer.startsWith("ERR")) c.reply.error(answer);
   else c.reply.simple(answer);
 }
 
 function bgrewriteaof(c: Context): void {
-  const { persistence } = c.server;
-  const error = persistence.rewrite();
+  const { persistence, transactions } = c.server;
+  if (transactions.executing) persistence.scheduleRewrite();
+  const error = transactions.executing ? "" : persistence.rewrite();
   if (error !== "") c.reply.error(error);
   else if (persistence.rewriteScheduled) {
     c.reply.simple("Background append only file rewriting scheduled");
@@ -128,6 +135,10 @@ function restore(c: Context): void {
     reply.error("ERR Bad data format");
     return;
   }
+  // A value whose time has passed already is not restored; one that it replaces is gone.
+  const isThere = db.peek(key.bytes, key.from, key.length) !== 0;
+  if (isThere) c.changed(GENERIC_EVENT, "restore", 1);
+  else if (present !== 0) c.changed(GENERIC_EVENT, "del", 1);
   c.dirty++;
   const out = c.effect(ttl === 0 ? 5 : 6);
   if (out !== null) {

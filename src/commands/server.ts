@@ -139,6 +139,11 @@ function slowlogReset(c: Context): void {
   c.reply.ok();
 }
 
+function monitor(c: Context): void {
+  c.server.monitor(c.client);
+  c.reply.ok();
+}
+
 const configCommand = subcommands({ group: "server", flags: "admin noscript loading stale" });
 const memoryCommand = subcommands({ group: "server", flags: "readonly" });
 const slowlogCommand = subcommands({ group: "server", flags: "admin loading stale" });
@@ -178,6 +183,16 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     flags: "admin noscript loading stale no_multi allow_busy",
     syntax: "[save-selector: NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
     handler: shutdown,
+  },
+  {
+    name: "monitor",
+    group: "server",
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Shows every command that the server runs from now on.",
+    arity: 1,
+    flags: "admin noscript loading stale",
+    handler: monitor,
   },
   {
     name: "config",

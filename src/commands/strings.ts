@@ -15,6 +15,7 @@ import { KEEP_EXPIRY, NO_EXPIRY } from "../store/database.ts";
 import { isInteger } from "../store/entry.ts";
 import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
+import { GENERIC_EVENT, STRING_EVENT } from "./events.ts";
 import { absoluteExpiry, SECONDS } from "./expiry.ts";
 import { allKeys, keyAt, oneKey } from "./key-specs.ts";
 import { longestCommonSubsequence } from "./lcs.ts";
@@ -78,6 +79,7 @@ function expiryOption(c: Context, options: number): number {
 function set(c: Context): void {
   if (c.args.count === 3) {
     c.setString(c.lookupWrite(1), 1, 2, NO_EXPIRY);
+    c.changed(STRING_EVENT, "set", 1);
     c.reply.ok();
     return;
   }
@@ -96,7 +98,11 @@ function set(c: Context): void {
     return;
   }
   c.setString(ref, 1, 2, expireAtMs);
-  if (options & EXPIRES) setEffect(c, 2, expireAtMs);
+  c.changed(STRING_EVENT, "set", 1);
+  if (options & EXPIRES) {
+    c.changed(GENERIC_EVENT, "expire", 1);
+    setEffect(c, 2, expireAtMs);
+  }
   if ((options & GET) === 0) c.reply.ok();
 }
 
@@ -113,7 +119,10 @@ function setEffect(c: Context, value: number, expireAtMs: number): void {
 
 function setnx(c: Context): void {
   const ref = c.lookupWrite(1);
-  if (ref === 0) c.setString(0, 1, 2, NO_EXPIRY);
+  if (ref === 0) {
+    c.setString(0, 1, 2, NO_EXPIRY);
+    c.changed(STRING_EVENT, "set", 1);
+  }
   c.reply.integer(ref === 0 ? 1 : 0);
 }
 
@@ -121,6 +130,8 @@ function setWithTtl(c: Context, unitMs: number): void {
   const expireAtMs = absoluteExpiry(c, 2, unitMs, true);
   if (Number.isNaN(expireAtMs)) return;
   c.setString(c.lookupWrite(1), 1, 3, expireAtMs);
+  c.changed(STRING_EVENT, "set", 1);
+  c.changed(GENERIC_EVENT, "expire", 1);
   setEffect(c, 3, expireAtMs);
   c.reply.ok();
 }
@@ -136,6 +147,7 @@ function getdel(c: Context): void {
   c.replyString(ref);
   if (ref === 0) return;
   c.db.remove(ref);
+  c.changed(GENERIC_EVENT, "del", 1);
   c.effectDelete(1);
   c.dirty++;
 }
@@ -154,14 +166,17 @@ function getex(c: Context): void {
   c.replyString(ref);
   if (options & (EXAT | PXAT) && expireAtMs <= c.nowMs) {
     c.db.remove(ref);
+    c.changed(GENERIC_EVENT, "del", 1);
     c.effectDelete(1);
     c.dirty++;
   } else if (expireAtMs !== NO_EXPIRY) {
     c.db.setExpiry(ref, expireAtMs);
+    c.changed(GENERIC_EVENT, "expire", 1);
     c.effectExpire(1, expireAtMs);
     c.dirty++;
   } else if (options & PERSIST && c.db.expiryOf(ref) >= 0) {
     c.db.clearExpiry(ref);
+    c.changed(GENERIC_EVENT, "persist", 1);
     const out = c.effect(2);
     out?.text("PERSIST");
     out?.copy(c.args, 1);
@@ -174,6 +189,7 @@ function getset(c: Context): void {
   if (!c.isString(ref)) return;
   c.replyString(ref);
   c.setString(ref, 1, 2, NO_EXPIRY);
+  c.changed(STRING_EVENT, "set", 1);
 }
 
 function mget(c: Context): void {
@@ -192,7 +208,10 @@ function hasPairs(c: Context, name: string): boolean {
 }
 
 function setPairs(c: Context): void {
-  for (let i = 1; i < c.args.count; i += 2) c.setString(c.lookupWrite(i), i, i + 1, NO_EXPIRY);
+  for (let i = 1; i < c.args.count; i += 2) {
+    c.setString(c.lookupWrite(i), i, i + 1, NO_EXPIRY);
+    c.changed(STRING_EVENT, "set", i);
+  }
 }
 
 function mset(c: Context): void {
@@ -248,6 +267,7 @@ function append(c: Context): void {
   const ref = c.lookupWrite(1);
   if (ref === 0) {
     c.setString(0, 1, 2, NO_EXPIRY);
+    c.changed(STRING_EVENT, "append", 1);
     c.reply.integer(c.args.length[2]!);
     return;
   }
@@ -257,6 +277,7 @@ function append(c: Context): void {
   if (!fits(c, had + added)) return;
   const entry = c.db.growText(ref, had + added);
   copyBytes(c.args.bytes, c.args.start[2]!, c.db.bytesOf(entry), c.db.textAt(entry) + had, added);
+  c.changed(STRING_EVENT, "append", 1);
   c.dirty++;
   c.reply.integer(had + added);
 }
@@ -302,6 +323,7 @@ function setrange(c: Context): void {
     Math.max(had, offset + added),
   );
   copyBytes(bytes, start[3]!, db.bytesOf(entry), db.textAt(entry) + offset, added);
+  c.changed(STRING_EVENT, "setrange", 1);
   c.dirty++;
   c.reply.integer(Math.max(had, offset + added));
 }
@@ -344,6 +366,7 @@ function incrementBig(c: Context, ref: number, by: bigint): void {
 function store(c: Context, ref: number, value: number | bigint): void {
   const { args } = c;
   c.db.setInteger(ref, args.bytes, args.start[1]!, args.length[1]!, value, KEEP_EXPIRY);
+  c.changed(STRING_EVENT, "incrby", 1);
   c.dirty++;
 }
 
@@ -384,6 +407,7 @@ function incrbyfloat(c: Context): void {
   const { args } = c;
   const { start, length: lengths, bytes } = args;
   c.db.setText(ref, bytes, start[1]!, lengths[1]!, text, 0, text.length, KEEP_EXPIRY);
+  c.changed(STRING_EVENT, "incrbyfloat", 1);
   const out = c.effect(4);
   if (out !== null) {
     out.text("SET");

@@ -200,6 +200,15 @@ export class Persistence {
     }
   }
 
+  /** From here to `endBlock` commands belong together: a transaction. */
+  beginBlock(): void {
+    this.#journal.beginBlock();
+  }
+
+  endBlock(): void {
+    this.#journal.endBlock();
+  }
+
   #path(name: string): string {
     const { appendFolder, folder } = this.#settings;
     return join(folder, appendFolder, name);
@@ -250,6 +259,8 @@ export class Persistence {
   setAppendOnly(on: boolean): string {
     if (on === this.aofEnabled) return "";
     if (!on) {
+      // It may have been said within a transaction.
+      this.#journal.endBlock();
       this.flush();
       this.#aof?.close();
       this.#aof = null;
@@ -341,6 +352,15 @@ export class Persistence {
     this.changes = changesLeft;
     this.saves++;
     this.#log.notice(`DB saved on disk: ${this.#rdbPath}`);
+  }
+
+  /** For within a transaction, of which no file is to hold a half. */
+  scheduleSave(): void {
+    this.#saveScheduled = true;
+  }
+
+  scheduleRewrite(): void {
+    this.#rewriteScheduled = true;
   }
 
   /** BGSAVE: returns the reply, an error text where it starts with "ERR". */
@@ -481,10 +501,6 @@ export class Persistence {
       }
       this.#snapshot = null;
       this.task = "none";
-      if (this.#saveScheduled) {
-        this.#saveScheduled = false;
-        this.saveInBackground(false);
-      }
     };
     setImmediate(slice);
   }
@@ -496,6 +512,11 @@ export class Persistence {
     if (this.task !== "none") return;
     const settings = this.#settings;
     const nowMs = this.#clock.nowMs;
+    if (this.#saveScheduled) {
+      this.#saveScheduled = false;
+      this.saveInBackground(false);
+      return;
+    }
     const mayRewrite = this.lastRewriteOk || nowMs - this.#rewriteTriedMs > RETRY_MS;
     if (this.#rewriteScheduled || (this.#baseAwaited && mayRewrite)) {
       this.rewrite();

@@ -75,6 +75,14 @@ export class CommandWriter {
     for (let i = 0; i < request.count; i++) this.copy(request, i);
   }
 
+  /** Puts encoded commands in before what stands at `at`. */
+  insert(at: number, encoded: Uint8Array): void {
+    this.#reserve(encoded.length);
+    this.bytes.copyWithin(at + encoded.length, at, this.at);
+    this.bytes.set(encoded, at);
+    this.at += encoded.length;
+  }
+
   /** A line that is no command, such as the append-only file's time stamps. */
   line(text: string): void {
     this.#reserve(text.length + 2);

@@ -44,6 +44,18 @@ export const NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
 export const NX_AND_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
 export const GT_AND_LT = "ERR GT and LT options at the same time are not compatible";
 
+export const EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
+export const EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI";
+export const DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI";
+export const NESTED_MULTI = "ERR MULTI calls can not be nested";
+export const WATCH_INSIDE_MULTI = "ERR WATCH inside MULTI is not allowed";
+export const NOT_IN_TRANSACTION = "ERR Command not allowed inside a transaction";
+export const MONITOR_ONLY = "ERR Replica can't interact with the keyspace";
+export const UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+export const TIMEOUT_NOT_A_FLOAT = "ERR timeout is not a float or out of range";
+export const TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
+export const TIMEOUT_NEGATIVE = "ERR timeout is negative";
+
 /** Protocol errors: the connection is closed after them. */
 export const TOO_BIG_INLINE = "ERR Protocol error: too big inline request";
 export const UNBALANCED_QUOTES = "ERR Protocol error: unbalanced quotes in request";
@@ -60,6 +72,16 @@ export function expectedDollar(got: string): string {
 
 export function wrongArity(fullName: string): string {
   return `ERR wrong number of arguments for '${fullName}' command`;
+}
+
+/** In place of EXEC, for the reason that the text of an error gives. */
+export function execAbort(error: string): string {
+  return `EXECABORT Transaction discarded because of: ${error.replace(/^ERR /, "")}`;
+}
+
+/** The client has only RESP2 and listens to channels. */
+export function subscribersOnly(fullName: string): string {
+  return `ERR Can't execute '${fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
 }
 
 /** What Redis shows of an argument in an error: up to a zero byte, and up to `most` bytes. */

@@ -281,7 +281,7 @@ function read(directive: Directive, value: string): readonly [string, string] {
         : ["", `argument(s) must be one of the following: ${directive.choices.join(", ")}`];
     }
     case "text":
-      return [value, ""];
+      return directive.normalize?.(value) ?? [value, ""];
     case "words": {
       // Spaces alone separate here; quotes have been dealt with, or are not meant as such.
       const words = value === "" ? [] : value.split(" ");

@@ -4,7 +4,12 @@ import type { Client, ReplyMode } from "../commands/context.ts";
 import { quote } from "../protocol/arguments.ts";
 import type { Request } from "../protocol/request.ts";
 import type { RequestParser } from "../protocol/request-parser.ts";
+import { CHANNEL, PATTERN, SHARD, type Subscriptions } from "../pubsub/pubsub.ts";
 import type { Database } from "../store/database.ts";
+import type { Waiter } from "./blocking.ts";
+import type { Watch } from "./key-events.ts";
+import type { Backlogged, OutputClass } from "./output.ts";
+import type { Transaction } from "./transactions.ts";
 
 /** A request of which only a part has come, or which waits: its bytes and the parser's place. */
 export interface PendingInput {
@@ -21,6 +26,7 @@ export interface ConnectionOptions {
   readonly address: string;
   readonly localAddress: string;
   readonly isLocal: boolean;
+  readonly isUnix: boolean;
   readonly database: Database;
   readonly authenticated: boolean;
   readonly nowMs: number;
@@ -32,6 +38,7 @@ export class Connection implements Client {
   readonly address: string;
   readonly localAddress: string;
   readonly isLocal: boolean;
+  readonly isUnix: boolean;
   readonly createdMs: number;
   name = "";
   libraryName = "";
@@ -51,12 +58,22 @@ export class Connection implements Client {
   pending: PendingInput | null = null;
   /** Waits for CLIENT UNPAUSE: its input is kept and not looked at. */
   paused = false;
+  /** Waits for a key; the same. */
+  waiter: Waiter | null = null;
+  subscriptions: Subscriptions | null = null;
+  transaction: Transaction | null = null;
+  /** Keys that it watches; null without any. */
+  watches: Watch[] | null = null;
+  /** One of them has changed. */
+  watchBroken = false;
+  isMonitor = false;
 
-  /** The range of the shared reply buffer that is this client's; from is -1 without one. */
-  replyFrom = -1;
-  replyTo = 0;
+  /** Ranges of the shared output buffers that are this client's: buffer, from, to, … */
+  readonly ranges: number[] = [];
+  /** It is in the list of those to be written to when the tick ends. */
+  queued = false;
   /** What the socket did not take yet. */
-  readonly backlog: Uint8Array[] = [];
+  readonly backlog: Backlogged[] = [];
   backlogBytes = 0;
   /** Since when the soft output limit is exceeded; 0 if it is not. */
   overSoftSinceMs = 0;
@@ -67,21 +84,56 @@ export class Connection implements Client {
     this.address = options.address;
     this.localAddress = options.localAddress;
     this.isLocal = options.isLocal;
+    this.isUnix = options.isUnix;
     this.database = options.database;
     this.authenticated = options.authenticated;
     this.createdMs = options.nowMs;
     this.lastActiveMs = options.nowMs;
   }
 
+  get inTransaction(): boolean {
+    return this.transaction !== null;
+  }
+
+  get isWaiting(): boolean {
+    return this.waiter !== null;
+  }
+
+  /** Whether its input has to wait. */
+  get isHeld(): boolean {
+    return this.paused || this.waiter !== null;
+  }
+
+  get type(): string {
+    return this.subscriptions === null ? "normal" : "pubsub";
+  }
+
+  /** Which output limit holds for it; monitors get messages like subscribers. */
+  get outputClass(): OutputClass {
+    return this.subscriptions !== null || this.isMonitor ? "pubsub" : "normal";
+  }
+
   /** Bytes of the connection's own buffers. */
   get bufferBytes(): number {
-    return (this.pending?.bytes.length ?? 0) + this.backlogBytes;
+    const queued = this.transaction?.requests.usedBytes ?? 0;
+    return (this.pending?.bytes.length ?? 0) + this.backlogBytes + queued;
   }
 
   describe(nowMs = Date.now()): string {
     const queued = this.pending === null ? 0 : this.pending.end;
     const free = this.pending === null ? 0 : this.pending.bytes.length - queued;
-    const flags = `${this.closing ? "c" : ""}${this.noEvict ? "e" : ""}${this.noTouch ? "T" : ""}`;
+    const { subscriptions, transaction } = this;
+    const flags = [
+      this.isMonitor ? "O" : "",
+      subscriptions !== null ? "P" : "",
+      transaction !== null ? "x" : "",
+      this.waiter !== null ? "b" : "",
+      this.watchBroken ? "d" : "",
+      this.closing ? "c" : "",
+      this.isUnix ? "U" : "",
+      this.noEvict ? "e" : "",
+      this.noTouch ? "T" : "",
+    ].join("");
     return [
       `id=${this.id}`,
       `addr=${this.address}`,
@@ -92,14 +144,14 @@ export class Connection implements Client {
       `idle=${Math.floor((nowMs - this.lastActiveMs) / 1000)}`,
       `flags=${flags === "" ? "N" : flags}`,
       `db=${this.database.index}`,
-      "sub=0",
-      "psub=0",
-      "ssub=0",
-      "multi=-1",
+      `sub=${subscriptions?.count(CHANNEL) ?? 0}`,
+      `psub=${subscriptions?.count(PATTERN) ?? 0}`,
+      `ssub=${subscriptions?.count(SHARD) ?? 0}`,
+      `multi=${transaction?.commands.length ?? -1}`,
       `qbuf=${queued}`,
       `qbuf-free=${free}`,
       "argv-mem=0",
-      "multi-mem=0",
+      `multi-mem=${transaction?.requests.usedBytes ?? 0}`,
       "rbs=0",
       "rbp=0",
       "obl=0",

@@ -3,6 +3,7 @@
  * and texts of refusals are Redis's.
  */
 import { LOG_LEVELS } from "../base/log.ts";
+import { formatEventClasses, parseEventClasses } from "../commands/events.ts";
 
 interface NumberDirective {
   readonly kind: "integer" | "memory";
@@ -18,7 +19,12 @@ export type Directive =
   | { readonly kind: "boolean"; readonly default: string }
   | NumberDirective
   | { readonly kind: "choice"; readonly default: string; readonly choices: readonly string[] }
-  | { readonly kind: "text"; readonly default: string }
+  | {
+      readonly kind: "text";
+      readonly default: string;
+      /** The value as it is kept, and what is wrong with it or "". */
+      readonly normalize?: (value: string) => readonly [string, string];
+    }
   /** Several words; `check` returns what is wrong, or "". */
   | {
       readonly kind: "words";
@@ -109,6 +115,13 @@ function checkOutputLimits(words: readonly string[]): string {
   return "";
 }
 
+function normalizeEventClasses(value: string): readonly [string, string] {
+  const classes = parseEventClasses(value);
+  return classes < 0
+    ? ["", "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."]
+    : [formatEventClasses(classes), ""];
+}
+
 /** "seconds changes", repeated. */
 function checkSavePoints(words: readonly string[]): string {
   const wrong = "Invalid save parameters";
@@ -154,6 +167,7 @@ export const DIRECTIVES: ReadonlyMap<string, Entry> = new Map<string, Entry>([
       check: checkOutputLimits,
     }),
   ],
+  ["notify-keyspace-events", set({ kind: "text", default: "", normalize: normalizeEventClasses })],
   ["list-max-listpack-size", set(integer(-2, -2147483648, INT_MAX), "list-max-ziplist-size")],
   ["slowlog-log-slower-than", set(integer(10000, -1, INT64_MAX))],
   ["slowlog-max-len", set(integer(128, 0, INT64_MAX))],

@@ -5,13 +5,18 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import {
+  ADMIN,
   ALLOWED_LOADING,
   type Command,
   DENY_OOM,
   FAST,
+  IMMEDIATE,
   MAY_RUN_PAUSED,
   NO_AUTH_NEEDED,
+  NO_MULTI,
+  READ_ONLY,
   SKIP_SLOWLOG,
+  WHILE_SUBSCRIBED,
   WRITE,
 } from "../commands/command.ts";
 import type { CommandTable } from "../commands/command-table.ts";
@@ -22,8 +27,11 @@ import * as errors from "../protocol/errors.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
 import type { Request } from "../protocol/request.ts";
 import type { Keyspace } from "../store/keyspace.ts";
+import type { Blocking } from "./blocking.ts";
 import type { Connection } from "./connection.ts";
 import type { LatencyMonitor } from "./latency.ts";
+import type { Monitors } from "./monitors.ts";
+import type { Output } from "./output.ts";
 import type { Slowlog } from "./slowlog.ts";
 
 /** Room that is always left in the heap, so that a command never runs out of it half-way. */
@@ -45,6 +53,9 @@ export interface DispatchOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly persistence: Persistence;
+  readonly output: Output;
+  readonly blocking: Blocking;
+  readonly monitors: Monitors;
 }
 
 export class Dispatch {
@@ -57,6 +68,11 @@ export class Dispatch {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #persistence: Persistence;
+  readonly #output: Output;
+  readonly #blocking: Blocking;
+  readonly #monitors: Monitors;
+  /** Runs the request of a client that waits again; whether it has been replied to now. */
+  readonly #retry = (client: Connection, request: Request) => this.#runAgain(client, request);
   /** Commands run; refused ones do not count. */
   calls = 0;
   /** Error replies, in all and by code. */
@@ -79,6 +95,9 @@ export class Dispatch {
     this.#keyspace = options.keyspace;
     this.#reply = options.writer;
     this.#persistence = options.persistence;
+    this.#output = options.output;
+    this.#blocking = options.blocking;
+    this.#monitors = options.monitors;
     this.#slowlog = options.slowlog;
     this.#latency = options.latency;
     this.#clock = options.clock;
@@ -117,72 +136,87 @@ export class Dispatch {
     reply.protocol = client.protocol;
     const command = this.#resolve(client, request);
     if (command !== null) {
-      if (this.pausedUntilMs > 0 && this.#isPaused(command)) {
+      if (this.pausedUntilMs > 0 && this.#isPaused(command, client)) {
         client.paused = true;
         return false;
       }
-      this.#run(command, client, request, start);
-      this.calls++;
+      const { transaction } = client;
+      if (transaction === null || command.bits & IMMEDIATE) {
+        this.#run(command, client, request);
+      } else {
+        transaction.queue(command, request);
+        reply.simple("QUEUED");
+      }
     }
     if (reply.errors > 0) this.#countErrors();
-    if (client.replyMode !== "on") this.#withhold(client, start);
+    if (client.replyMode !== "on" && client.waiter === null) this.#withhold(client, start);
+    if (this.#blocking.hasReady) this.#serveWaiting(client);
     return true;
   }
 
-  #isPaused(command: Command): boolean {
+  #isPaused(command: Command, client: Connection): boolean {
     if (this.#clock.nowMs >= this.pausedUntilMs) return false;
     if (command.bits & MAY_RUN_PAUSED) return false;
-    return !this.pausedWritesOnly || (command.bits & WRITE) !== 0;
+    return !this.pausedWritesOnly || (flagsOf(command, client) & WRITE) !== 0;
   }
 
   /** The command to run, or null with the refusal replied. */
   #resolve(client: Connection, request: Request): Command | null {
-    const reply = this.#reply;
     let command = this.#commands.find(request, 0);
     if (command === null) {
       const name = errors.shownArgument(request.text(0), ARGS_SHOWN_BYTES);
-      reply.error(errors.unknownCommand(name, argsShown(request)));
-      return null;
+      return this.#refuse(client, null, errors.unknownCommand(name, argsShown(request)));
     }
     client.lastCommand = command.fullName;
     if (command.subcommands !== undefined && request.count > 1) {
       const sub = command.subcommands.get(request.text(1).toLowerCase());
       if (sub === undefined) {
-        reply.error(errors.unknownSubcommand(request.text(1), command.spec.name));
-        return null;
+        const name = command.spec.name;
+        return this.#refuse(client, null, errors.unknownSubcommand(request.text(1), name));
       }
       command = sub;
       client.lastCommand = command.fullName;
     }
     const { arity } = command;
     if ((arity > 0 && arity !== request.count) || request.count < -arity) {
-      reply.error(errors.wrongArity(command.fullName));
-      command.rejected++;
-      return null;
+      return this.#refuse(client, command, errors.wrongArity(command.fullName));
     }
-    if (!client.authenticated && (command.bits & NO_AUTH_NEEDED) === 0) {
-      reply.error(errors.NO_AUTH);
-      command.rejected++;
-      return null;
+    const refusal = this.#refusal(command, client, request);
+    return refusal === "" ? command : this.#refuse(client, command, refusal);
+  }
+
+  /** Replies with an error in place of running the command; a transaction will not run either. */
+  #refuse(client: Connection, command: Command | null, error: string): null {
+    if (command !== null) command.rejected++;
+    if (client.transaction !== null) client.transaction.aborted = true;
+    const isExec = command?.spec.name === "exec";
+    if (isExec) this.#context.server.transactions.discard(client);
+    this.#reply.error(isExec ? errors.execAbort(error) : error);
+    return null;
+  }
+
+  /** Why the command may not run now, or "". */
+  #refusal(command: Command, client: Connection, request: Request): string {
+    const { transaction } = client;
+    const flags = transaction === null ? command.bits : flagsOf(command, client);
+    if (!client.authenticated && (flags & NO_AUTH_NEEDED) === 0) return errors.NO_AUTH;
+    if (transaction !== null && flags & NO_MULTI) return errors.NOT_IN_TRANSACTION;
+    const isQueued = transaction !== null && (flags & IMMEDIATE) === 0;
+    if ((flags & DENY_OOM || isQueued) && this.#isOutOfMemory(request)) return errors.OOM;
+    const persistence = this.#persistence;
+    if (flags & WRITE && persistence.refusal !== "" && !persistence.loading) {
+      return persistence.refusal;
     }
-    const refusal = this.#persistence.loading
-      ? (command.bits & ALLOWED_LOADING) === 0
-        ? errors.LOADING
-        : ""
-      : command.bits & WRITE
-        ? this.#persistence.refusal
-        : "";
-    if (refusal !== "") {
-      reply.error(refusal);
-      command.rejected++;
-      return null;
+    if (
+      client.subscriptions !== null &&
+      client.protocol === 2 &&
+      (flags & WHILE_SUBSCRIBED) === 0
+    ) {
+      return errors.subscribersOnly(command.fullName);
     }
-    if (command.bits & DENY_OOM && this.#isOutOfMemory(request)) {
-      reply.error(errors.OOM);
-      command.rejected++;
-      return null;
-    }
-    return command;
+    if (persistence.loading && (flags & ALLOWED_LOADING) === 0) return errors.LOADING;
+    if (client.isMonitor && flags & (WRITE | READ_ONLY)) return errors.MONITOR_ONLY;
+    return "";
   }
 
   #isOutOfMemory(request: Request): boolean {
@@ -196,8 +230,44 @@ export class Dispatch {
     return !heap.hasRoomFor(Math.min(BLOCK_BYTES_MAX, bytes + (bytes >>> 3) + HEAP_RUN_BYTES));
   }
 
-  #run(command: Command, client: Connection, request: Request, start: number): void {
+  /** Runs a command that nothing speaks against, measures and counts it. */
+  #run(command: Command, client: Connection, request: Request): void {
+    const context = this.#context;
+    const isQuick =
+      request.count <= command.quickArguments &&
+      request.spanBytes <= QUICK_BYTES_MAX &&
+      this.#slowlog.thresholdUsec > 0;
+    if (!isQuick && this.#untimedCalls > 0) this.#timeQuickCalls();
+    const started = this.#timedUs;
+    this.#invoke(command, client, request);
+    if (this.#monitors.count > 0 && (command.bits & ADMIN) === 0) {
+      this.#monitors.show(client, client.database.index, request, context.secrets);
+    }
+    if (isQuick) {
+      if (command.untimedCalls++ === 0) this.#untimed.push(command);
+      this.#untimedCalls++;
+      return;
+    }
+    // Those of a transaction, if this was an EXEC.
+    if (this.#untimedCalls > 0) this.#timeQuickCalls();
+    const now = this.#clock.monotonicUs();
+    const usec = now - started;
+    this.#timedUs = now;
+    command.record(1, usec, this.tracking);
+    if (usec >= this.#slowlog.thresholdUsec && (command.bits & SKIP_SLOWLOG) === 0) {
+      this.#slowlog.add(request, usec, client, this.#clock.nowMs, context.secrets);
+    }
+    // Commands with secrets are never quick, so that here is the place.
+    context.secrets.length = 0;
+    if (this.#latency.thresholdMs > 0 && usec >= this.#latency.thresholdMs * 1000) {
+      this.#latency.add(command.bits & FAST ? "fast-command" : "command", usec, this.#clock.nowMs);
+    }
+  }
+
+  /** Lets the handler reply, and writes down what has changed. */
+  #invoke(command: Command, client: Connection, request: Request): void {
     const reply = this.#reply;
+    const start = reply.at;
     const context = this.#context;
     context.args = request;
     context.client = client;
@@ -207,11 +277,7 @@ export class Dispatch {
     context.journal = journal;
     context.effectWritten = false;
     this.#keyspace.touching = !client.noTouch;
-    const isQuick =
-      request.count <= command.quickArguments &&
-      request.spanBytes <= QUICK_BYTES_MAX &&
-      this.#slowlog.thresholdUsec > 0;
-    if (!isQuick && this.#untimedCalls > 0) this.#timeQuickCalls();
+    this.calls++;
     try {
       command.handler!(context);
     } catch (error) {
@@ -232,23 +298,44 @@ export class Dispatch {
       }
     }
     if (reply.errors > 0) command.failed++;
-    if (isQuick) {
-      if (command.untimedCalls++ === 0) this.#untimed.push(command);
-      this.#untimedCalls++;
-      return;
-    }
-    const now = this.#clock.monotonicUs();
-    const usec = now - this.#timedUs;
-    this.#timedUs = now;
-    command.record(1, usec, this.tracking);
-    if (usec >= this.#slowlog.thresholdUsec && (command.bits & SKIP_SLOWLOG) === 0) {
-      this.#slowlog.add(request, usec, client, this.#clock.nowMs, context.secrets);
-    }
-    // Commands with secrets are never quick, so that here is the place.
-    context.secrets.length = 0;
-    if (this.#latency.thresholdMs > 0 && usec >= this.#latency.thresholdMs * 1000) {
-      this.#latency.add(command.bits & FAST ? "fast-command" : "command", usec, this.#clock.nowMs);
-    }
+  }
+
+  /** Runs a command of a transaction, from within EXEC. */
+  runQueued(client: Connection, command: Command, request: Request): void {
+    const context = this.#context;
+    const { args } = context;
+    context.mayBlock = false;
+    this.#run(command, client, request);
+    if (this.#reply.errors > 0) this.#countErrors();
+    context.mayBlock = true;
+    // What is left is EXEC's, which changes nothing itself.
+    context.args = args;
+    context.dirty = 0;
+  }
+
+  /** Serves the clients that wait for keys that the client's command has made. */
+  #serveWaiting(client: Connection): void {
+    this.#output.endReply(client);
+    this.#output.end(client);
+    this.#blocking.serve(this.#retry);
+    this.#output.executing = client;
+    this.#output.begin();
+  }
+
+  #runAgain(client: Connection, request: Request): boolean {
+    const output = this.#output;
+    const reply = this.#reply;
+    const start = reply.at;
+    output.begin();
+    output.executing = client;
+    reply.protocol = client.protocol;
+    this.#invoke(this.#commands.find(request, 0)!, client, request);
+    if (reply.errors > 0) this.#countErrors();
+    const hasReplied = reply.at > start;
+    if (hasReplied && client.replyMode !== "on") this.#withhold(client, start);
+    output.endReply(client);
+    output.end(client);
+    return hasReplied;
   }
 
   #countErrors(): void {
@@ -288,7 +375,9 @@ export class Dispatch {
     context.client = client;
     context.db = client.database;
     context.journal = null;
+    context.mayBlock = false;
     handler(context);
+    context.mayBlock = true;
     const failed = reply.errors > 0;
     reply.at = start;
     reply.errors = 0;
@@ -308,6 +397,13 @@ export class Dispatch {
     if (client.replyMode !== "on") this.#reply.at = start;
     client.closing = true;
   }
+}
+
+/** The flags that decide whether the command may run: for EXEC those of what it will run too. */
+function flagsOf(command: Command, client: Connection): number {
+  const { transaction } = client;
+  if (transaction === null || command.spec.name !== "exec") return command.bits;
+  return command.bits | (transaction.bits & (WRITE | DENY_OOM));
 }
 
 /** The first arguments as Redis shows them behind an unknown command. */

@@ -1,6 +1,7 @@
 /** The text of INFO: Redis's sections and field names. */
 import { totalmem } from "node:os";
 import { percentileUsec } from "../commands/command.ts";
+import { CHANNEL, PATTERN, SHARD } from "../pubsub/pubsub.ts";
 import { REDIS_VERSION, STORMDB_VERSION } from "../version.ts";
 import type { Server } from "./server.ts";
 
@@ -88,10 +89,10 @@ function clientFields(server: Server): Fields {
     ["maxclients", server.config.number("maxclients")],
     ["client_recent_max_input_buffer", inputMax],
     ["client_recent_max_output_buffer", outputMax],
-    ["blocked_clients", 0],
+    ["blocked_clients", server.blocking.count],
     ["tracking_clients", 0],
     ["clients_in_timeout_table", 0],
-    ["total_blocking_keys", 0],
+    ["total_blocking_keys", server.blocking.keyCount],
     ["total_blocking_keys_on_nokey", 0],
   ];
 }
@@ -198,9 +199,9 @@ function statsFields(server: Server): Fields {
     ["evicted_clients", 0],
     ["keyspace_hits", keyspace.hits],
     ["keyspace_misses", keyspace.misses],
-    ["pubsub_channels", 0],
-    ["pubsub_patterns", 0],
-    ["pubsubshard_channels", 0],
+    ["pubsub_channels", server.pubsub.nameCount(CHANNEL)],
+    ["pubsub_patterns", server.pubsub.nameCount(PATTERN)],
+    ["pubsubshard_channels", server.pubsub.nameCount(SHARD)],
     ["latest_fork_usec", 0],
     ["total_forks", 0],
     ["total_error_replies", dispatch.errorReplies],

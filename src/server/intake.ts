@@ -40,9 +40,14 @@ export class Intake {
     this.receivedBytes += chunk.length;
     if (client.closing || client.closed) return;
     const { pending } = client;
+    if (client.isHeld && pending === null) {
+      this.#parser.begin(0);
+      client.pending = this.#keep(chunk, 0);
+      return;
+    }
     if (pending !== null) {
       this.#append(pending, chunk);
-      if (!client.paused) this.resume(client);
+      if (!client.isHeld) this.resume(client);
       // Only what cannot run yet counts, so that many small requests in one chunk may pass.
       if (client.pending !== null && client.pending.end > this.queryBytesMax) {
         this.#cut(client, "its query buffer is over client-query-buffer-limit");
@@ -55,21 +60,27 @@ export class Intake {
     const stopped = this.#run(client, parser, this.#request, chunk, chunk.length);
     this.#dispatch.endBatch();
     this.#output.end(client);
+    this.#output.executing = null;
     if (stopped < 0) {
       freeBytes(chunk);
       return;
     }
-    // The parser and its request go with what is left; the next chunk gets new ones.
-    const left = chunk.length - stopped;
-    const wanted = parser.at - stopped + parser.wantedBytes;
-    const bytes = new Uint8Array(capacityFor(left, wanted, 0));
-    bytes.set(chunk.subarray(stopped));
-    freeBytes(chunk);
+    client.pending = this.#keep(chunk, stopped);
+  }
+
+  /** What is left of the chunk from `from` on; parser and request go with it, the next chunk gets new ones. */
+  #keep(chunk: Uint8Array, from: number): PendingInput {
+    const parser = this.#parser;
     const request = this.#request;
+    const left = chunk.length - from;
+    const wanted = parser.at - from + parser.wantedBytes;
+    const bytes = new Uint8Array(capacityFor(left, wanted, 0));
+    bytes.set(chunk.subarray(from));
+    freeBytes(chunk);
     this.#parser = new RequestParser();
     this.#request = new Request();
-    parser.rebase(-stopped, request);
-    client.pending = { bytes, end: left, parser, request };
+    parser.rebase(-from, request);
+    return { bytes, end: left, parser, request };
   }
 
   /** Goes on with the input that the client has waiting. */
@@ -81,6 +92,7 @@ export class Intake {
     const stopped = this.#run(client, parser, request, pending.bytes, pending.end);
     this.#dispatch.endBatch();
     this.#output.end(client);
+    this.#output.executing = null;
     if (stopped < 0) {
       client.pending = null;
       freeBytes(pending.bytes);
@@ -107,6 +119,8 @@ export class Intake {
     bytes: Uint8Array,
     end: number,
   ): number {
+    const output = this.#output;
+    output.executing = client;
     parser.bulkBytesMax = this.bulkBytesMax;
     this.#dispatch.beginBatch(client);
     for (;;) {
@@ -118,9 +132,14 @@ export class Intake {
           parser.begin(parser.requestStart);
           return parser.requestStart;
         }
-        this.#output.relieve(client);
+        output.endReply(client);
+        output.relieve(client);
         request.shrink();
         if (client.closing || client.closed) return -1;
+        if (client.waiter !== null) {
+          parser.begin(parser.at);
+          return parser.at < end ? parser.at : -1;
+        }
       } else if (state === MORE) {
         return parser.requestStart < end ? parser.requestStart : -1;
       } else if (state === FAILED) {

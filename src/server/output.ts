@@ -1,14 +1,22 @@
 /**
- * Replies on their way out. All commands of an event-loop tick write to one shared buffer; each
- * client has a range of it; at the end of the tick every range goes out in one write. What a
- * socket does not take is copied to the client's backlog, which the output limits bound.
+ * Replies and pushed messages on their way out. All of an event-loop tick is written to shared
+ * buffers, one for replies and one for what is pushed in each protocol; each client has ranges of
+ * them, in order; at the end of the tick they go out in one write a client. A message to many
+ * clients stands in the buffer once. What a socket does not take is kept in the client's backlog,
+ * which the output limits bound; the bytes of a range that several clients have are kept once.
  */
-import { freeBytes } from "../base/bytes.ts";
-import type { ReplyWriter } from "../protocol/reply-writer.ts";
+import { copyBytes, freeBytes } from "../base/bytes.ts";
+import { ReplyWriter } from "../protocol/reply-writer.ts";
+import type { Outlet } from "../pubsub/pubsub.ts";
 import type { Connection } from "./connection.ts";
 
 /** From this many bytes on, replies leave before the tick ends. */
 const FLUSH_BYTES = 1 << 20;
+/** The buffer of replies; the pushes of a protocol are in the buffer of its number. */
+const REPLIES = 0;
+const GATHER_BYTES = 1 << 16;
+
+export type OutputClass = "normal" | "pubsub" | "slave";
 
 export interface OutputLimit {
   /** Bytes at which a client is cut at once; 0 for none. */
@@ -18,17 +26,38 @@ export interface OutputLimit {
   readonly softSeconds: number;
 }
 
-export class Output {
+/** Bytes that wait for a socket. */
+export interface Backlogged {
+  readonly bytes: Uint8Array;
+  /** Bytes of it that have been sent. */
+  at: number;
+  /** Whether other clients may have it too. */
+  readonly shared: boolean;
+}
+
+const NO_LIMIT: OutputLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
+
+export class Output implements Outlet<Connection> {
+  /** Replies. */
   readonly writer: ReplyWriter;
-  limit: OutputLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
+  limits: ReadonlyMap<string, OutputLimit> = new Map();
   /** Bytes given to sockets. */
   sentBytes = 0;
+  /** Whose command is running; what is pushed to it comes behind the command's reply. */
+  executing: Connection | null = null;
+  /** Ranges that wait for that reply's end: protocol, from, to, … */
+  readonly #deferred: number[] = [];
+  readonly #writers: readonly ReplyWriter[];
   readonly #waiting: Connection[] = [];
   readonly #flush = () => this.flush();
   readonly #cut: (client: Connection) => void;
   readonly #beforeSend: () => void;
   #scheduled = false;
   #from = 0;
+  /** Several ranges of one client are brought together here. */
+  #gathered = new Uint8Array(GATHER_BYTES);
+  /** The last range of pushes that did not go out whole. */
+  #kept: { readonly writer: number; from: number; to: number; bytes: Uint8Array } | null = null;
 
   /**
    * `beforeSend` is called before replies leave, so that what they say is on disk if it must be.
@@ -36,9 +65,17 @@ export class Output {
    */
   constructor(writer: ReplyWriter, cut: (client: Connection) => void, beforeSend: () => void) {
     this.writer = writer;
+    const pushWriter = (protocol: number) => {
+      const made = new ReplyWriter();
+      made.protocol = protocol;
+      return made;
+    };
+    this.#writers = [writer, pushWriter(2), pushWriter(2), pushWriter(3)];
     this.#beforeSend = beforeSend;
     this.#cut = cut;
   }
+
+  // ── Replies ────────────────────────────────────────────────────────────────────────────────
 
   /** What is written from now on is for one client, until `end`. */
   begin(): void {
@@ -49,78 +86,135 @@ export class Output {
     const from = this.#from;
     const to = this.writer.at;
     this.#from = to;
-    if (to > from) {
-      if (client.replyFrom < 0) {
-        client.replyFrom = from;
-        client.replyTo = to;
-        this.#waiting.push(client);
-      } else if (client.replyTo === from) {
-        client.replyTo = to;
-      } else {
-        this.#beforeSend();
-        this.#send(client);
-        client.replyFrom = from;
-        client.replyTo = to;
-        this.#waiting.push(client);
-      }
-    } else if (client.closing && client.replyFrom < 0) {
-      client.replyFrom = from;
-      client.replyTo = from;
-      this.#waiting.push(client);
-    }
-    if (!this.#scheduled && this.#waiting.length > 0) {
-      this.#scheduled = true;
-      setImmediate(this.#flush);
-    }
+    if (to > from) this.#give(client, REPLIES, from, to);
+    else if (client.closing) this.#enqueue(client);
   }
 
-  /** To be called between the commands of a client: keeps the shared buffer small. */
+  /** To be called between the commands of a client: keeps the shared buffers small. */
   relieve(client: Connection): void {
-    if (this.writer.at < FLUSH_BYTES) return;
+    const [, , two, three] = this.#writers;
+    if (this.writer.at + two!.at + three!.at < FLUSH_BYTES) return;
     this.end(client);
     this.flush();
     this.begin();
   }
 
+  // ── Pushes ─────────────────────────────────────────────────────────────────────────────────
+
+  pushWriter(protocol: number): ReplyWriter {
+    return this.#writers[protocol]!;
+  }
+
+  push(client: Connection, protocol: number, from: number, to: number): void {
+    if (client === this.executing) this.#deferred.push(protocol, from, to);
+    else this.#give(client, protocol, from, to);
+  }
+
+  /** The reply to the command of the client that is executing is complete. */
+  endReply(client: Connection): void {
+    if (this.#deferred.length === 0) return;
+    this.end(client);
+    const deferred = this.#deferred;
+    for (let i = 0; i < deferred.length; i += 3) {
+      this.#give(client, deferred[i]!, deferred[i + 1]!, deferred[i + 2]!);
+    }
+    deferred.length = 0;
+  }
+
+  #give(client: Connection, writer: number, from: number, to: number): void {
+    const { ranges } = client;
+    const { length } = ranges;
+    if (length === 0) this.#enqueue(client);
+    else if (ranges[length - 3] === writer && ranges[length - 1] === from) {
+      ranges[length - 1] = to;
+      return;
+    }
+    ranges.push(writer, from, to);
+  }
+
+  #enqueue(client: Connection): void {
+    if (client.queued) return;
+    client.queued = true;
+    this.#waiting.push(client);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#flush);
+  }
+
+  // ── Sending ────────────────────────────────────────────────────────────────────────────────
+
   flush(): void {
     this.#scheduled = false;
     this.#beforeSend();
     const waiting = this.#waiting;
-    for (let i = 0; i < waiting.length; i++) {
-      const client = waiting[i]!;
-      if (client.replyFrom >= 0) this.#send(client);
-    }
+    for (let i = 0; i < waiting.length; i++) this.#send(waiting[i]!);
     waiting.length = 0;
-    this.writer.reset();
+    for (const writer of this.#writers) writer.reset();
+    this.#kept = null;
     this.#from = 0;
   }
 
   #send(client: Connection): void {
-    const from = client.replyFrom;
-    const to = client.replyTo;
-    client.replyFrom = -1;
-    if (client.closed) return;
-    if (to > from) this.#write(client, from, to);
+    client.queued = false;
+    const { ranges } = client;
+    if (!client.closed && ranges.length > 0) {
+      if (ranges.length === 3) this.#sendRange(client, ranges[0]!, ranges[1]!, ranges[2]!);
+      else this.#sendGathered(client);
+    }
+    ranges.length = 0;
     if (client.closing && client.backlogBytes === 0 && !client.closed) client.socket.end();
   }
 
-  #write(client: Connection, from: number, to: number): void {
-    const { bytes } = this.writer;
-    let sent = 0;
-    if (client.backlogBytes === 0) {
-      sent = client.socket.write(bytes, from, to - from);
-      if (sent < 0) sent = 0;
-      this.sentBytes += sent;
-      if (sent === to - from) return;
+  #sendRange(client: Connection, writer: number, from: number, to: number): void {
+    const { bytes } = this.#writers[writer]!;
+    const sent = this.#write(client, bytes, from, to);
+    if (sent === to - from) return;
+    if (writer === REPLIES) {
+      this.#keep(client, { bytes: bytes.slice(from + sent, to), at: 0, shared: false });
+      return;
     }
-    const rest = bytes.slice(from + sent, to);
+    if (this.#kept?.writer !== writer || this.#kept.from !== from || this.#kept.to !== to) {
+      this.#kept = { writer, from, to, bytes: bytes.slice(from, to) };
+    }
+    this.#keep(client, { bytes: this.#kept.bytes, at: sent, shared: true });
+  }
+
+  #sendGathered(client: Connection): void {
+    const { ranges } = client;
+    let total = 0;
+    for (let i = 0; i < ranges.length; i += 3) total += ranges[i + 2]! - ranges[i + 1]!;
+    const gathered =
+      total <= this.#gathered.length ? this.#gathered : new Uint8Array(Math.max(total, 1));
+    let at = 0;
+    for (let i = 0; i < ranges.length; i += 3) {
+      const from = ranges[i + 1]!;
+      const length = ranges[i + 2]! - from;
+      copyBytes(this.#writers[ranges[i]!]!.bytes, from, gathered, at, length);
+      at += length;
+    }
+    const sent = this.#write(client, gathered, 0, total);
+    if (sent < total) {
+      this.#keep(client, { bytes: gathered.slice(sent, total), at: 0, shared: false });
+    }
+    if (gathered !== this.#gathered) freeBytes(gathered);
+  }
+
+  /** Returns how many bytes the socket took. */
+  #write(client: Connection, bytes: Uint8Array, from: number, to: number): number {
+    if (client.backlogBytes > 0) return 0;
+    const sent = Math.max(0, client.socket.write(bytes, from, to - from));
+    this.sentBytes += sent;
+    return sent;
+  }
+
+  #keep(client: Connection, rest: Backlogged): void {
     client.backlog.push(rest);
-    client.backlogBytes += rest.length;
+    client.backlogBytes += rest.bytes.length - rest.at;
     this.#enforceLimit(client);
   }
 
   #enforceLimit(client: Connection): void {
-    const { hardBytes, softBytes } = this.limit;
+    const { hardBytes, softBytes } = this.limits.get(client.outputClass) ?? NO_LIMIT;
     if (hardBytes > 0 && client.backlogBytes >= hardBytes) this.#cut(client);
     else if (softBytes > 0 && client.backlogBytes >= softBytes) {
       if (client.overSoftSinceMs === 0) client.overSoftSinceMs = Date.now();
@@ -130,7 +224,8 @@ export class Output {
   /** Cuts the client if it has been over the soft limit for too long. */
   checkSoftLimit(client: Connection, nowMs: number): void {
     if (client.overSoftSinceMs === 0) return;
-    if (nowMs - client.overSoftSinceMs > this.limit.softSeconds * 1000) this.#cut(client);
+    const { softSeconds } = this.limits.get(client.outputClass) ?? NO_LIMIT;
+    if (nowMs - client.overSoftSinceMs > softSeconds * 1000) this.#cut(client);
   }
 
   /** The socket takes bytes again. */
@@ -138,19 +233,18 @@ export class Output {
     const { backlog } = client;
     while (backlog.length > 0) {
       const head = backlog[0]!;
-      const sent = Math.max(0, client.socket.write(head));
+      const { bytes } = head;
+      const sent = Math.max(0, client.socket.write(bytes, head.at, bytes.length - head.at));
       this.sentBytes += sent;
       client.backlogBytes -= sent;
       // Who takes what it is owed is not idle, however slow.
       if (sent > 0) client.lastActiveMs = Date.now();
-      if (sent < head.length) {
-        backlog[0] = head.subarray(sent);
-        break;
-      }
+      head.at += sent;
+      if (head.at < bytes.length) break;
       backlog.shift();
-      freeBytes(head);
+      if (!head.shared) freeBytes(bytes);
     }
     this.#enforceLimit(client);
-    if (client.closing && client.backlogBytes === 0 && client.replyFrom < 0) client.socket.end();
+    if (client.closing && client.backlogBytes === 0 && !client.queued) client.socket.end();
   }
 }

@@ -19,6 +19,10 @@ export class Replayer implements Client {
   noTouch = false;
   replyMode: ReplyMode = "on";
   closing = false;
+  readonly subscriptions = null;
+  readonly inTransaction = false;
+  readonly isWaiting = false;
+  readonly type = "normal";
 
   constructor(database: Database) {
     this.database = database;

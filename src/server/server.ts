@@ -10,23 +10,29 @@ import { Random } from "../base/random.ts";
 import type { Command } from "../commands/command.ts";
 import { CommandTable } from "../commands/command-table.ts";
 import type { Client, SaveMode, Services } from "../commands/context.ts";
+import { parseEventClasses } from "../commands/events.ts";
 import { COMMANDS } from "../commands/index.ts";
 import { Persistence } from "../persistence/persistence.ts";
-import { MAX_CLIENTS, PROTECTED_MODE } from "../protocol/errors.ts";
+import { MAX_CLIENTS, PROTECTED_MODE, UNBLOCKED } from "../protocol/errors.ts";
 import { ReplyWriter } from "../protocol/reply-writer.ts";
+import { PubSub } from "../pubsub/pubsub.ts";
 import type { Database } from "../store/database.ts";
 import { Keyspace } from "../store/keyspace.ts";
+import { Blocking } from "./blocking.ts";
 import { type Config, outputLimits } from "./config.ts";
 import { Connection } from "./connection.ts";
 import { Dispatch } from "./dispatch.ts";
 import { infoText } from "./info.ts";
 import { Intake } from "./intake.ts";
+import { KeyEvents } from "./key-events.ts";
 import { LatencyMonitor } from "./latency.ts";
+import { Monitors } from "./monitors.ts";
 import { Output } from "./output.ts";
 import { persistenceSettings } from "./persistence-settings.ts";
 import { Rates } from "./rates.ts";
 import { Replayer } from "./replayer.ts";
 import { Slowlog } from "./slowlog.ts";
+import { Transactions } from "./transactions.ts";
 
 type Listener = TCPSocketListener<Connection> | UnixSocketListener<Connection>;
 
@@ -63,6 +69,11 @@ export class Server implements Services {
   readonly latency = new LatencyMonitor();
   readonly persistence: Persistence;
   readonly output: Output;
+  readonly pubsub: PubSub<Connection>;
+  readonly events: KeyEvents;
+  readonly blocking: Blocking;
+  readonly transactions: Transactions;
+  readonly monitors: Monitors;
   readonly dispatch: Dispatch;
   readonly intake: Intake;
   readonly rates: Rates;
@@ -113,7 +124,6 @@ export class Server implements Services {
       execute: (request) => this.dispatch.replay(loader, request),
       die: (reason) => this.#die(reason),
     });
-    this.keyspace.onExpired = (database, ref) => this.#journalExpiry(database, ref);
     this.output = new Output(
       writer,
       (client) => {
@@ -122,6 +132,27 @@ export class Server implements Services {
       },
       () => this.persistence.flush(),
     );
+    this.pubsub = new PubSub(this.output);
+    this.events = new KeyEvents(this.keyspace, this.pubsub);
+    this.monitors = new Monitors(clock, this.output);
+    this.blocking = new Blocking({
+      onTimeout: (client) => this.unblock(client, false),
+      onReleased: (client) => setImmediate(() => this.#resume(client)),
+      onAnyWaiting: () => this.#hookAdded(),
+    });
+    this.transactions = new Transactions({
+      reply: writer,
+      events: this.events,
+      persistence: this.persistence,
+      run: (client, command, request) => this.dispatch.runQueued(client, command, request),
+    });
+    this.keyspace.onSooner = (timeMs) => {
+      if (this.activeExpiry && !this.#stopped) this.#expireAt(timeMs);
+    };
+    this.keyspace.onExpired = (database, ref) => {
+      this.#journalExpiry(database, ref);
+      this.events.expired(database, ref);
+    };
     this.dispatch = new Dispatch({
       commands: this.commands,
       keyspace: this.keyspace,
@@ -132,6 +163,9 @@ export class Server implements Services {
       clock,
       log,
       persistence: this.persistence,
+      output: this.output,
+      blocking: this.blocking,
+      monitors: this.monitors,
     });
     this.intake = new Intake(this.dispatch, this.output, (client, reason) => {
       this.queryBufferCuts++;
@@ -266,6 +300,18 @@ export class Server implements Services {
     out.argument(database.bytesOf(ref), database.keyAt(ref), database.keyLength(ref));
   }
 
+  /** New keys are looked at only while somebody wants to know. */
+  #hookAdded(): void {
+    const { blocking, events, keyspace } = this;
+    keyspace.onAdded =
+      blocking.count === 0 && !events.notifiesNew
+        ? null
+        : (database, ref) => {
+            events.added(database, ref);
+            blocking.added(database, ref);
+          };
+  }
+
   // ── Connections ────────────────────────────────────────────────────────────────────────────
 
   #handlers(isUnix: boolean) {
@@ -304,6 +350,7 @@ export class Server implements Services {
       address: isUnix ? path : addressText(socket.remoteAddress, socket.remotePort),
       localAddress: isUnix ? path : addressText(socket.localAddress, socket.localPort),
       isLocal,
+      isUnix,
       database: this.keyspace.databases[0]!,
       authenticated: this.password === "",
       nowMs: this.clock.refresh(),
@@ -323,6 +370,38 @@ export class Server implements Services {
     client.backlog.length = 0;
     client.backlogBytes = 0;
     this.clients.delete(client.id);
+    this.#leaveAll(client);
+    this.blocking.release(client);
+  }
+
+  /** The client has no part in anything any more that has to do with others. */
+  #leaveAll(client: Connection): void {
+    this.pubsub.unsubscribeAll(client);
+    this.transactions.discard(client);
+    this.monitors.remove(client);
+  }
+
+  reset(client: Client): void {
+    this.#leaveAll(client as Connection);
+  }
+
+  monitor(client: Client): void {
+    this.monitors.add(client as Connection);
+  }
+
+  unblock(client: Client, withError: boolean): boolean {
+    const waiting = client as Connection;
+    if (waiting.waiter === null) return false;
+    if (waiting.replyMode === "on") {
+      const { protocol } = waiting;
+      const writer = this.output.pushWriter(protocol);
+      const from = writer.at;
+      if (withError) writer.error(UNBLOCKED);
+      else writer.nullArray();
+      this.output.push(waiting, protocol, from, writer.at);
+    }
+    this.blocking.release(waiting);
+    return true;
   }
 
   #cut(client: Connection, reason: string): void {
@@ -357,8 +436,12 @@ export class Server implements Services {
     for (const client of this.clients.values()) {
       if (!client.paused) continue;
       client.paused = false;
-      this.intake.resume(client);
+      this.#resume(client);
     }
+  }
+
+  #resume(client: Connection): void {
+    if (!client.isHeld) this.intake.resume(client);
   }
 
   mayDebug(client: Client): boolean {
@@ -428,14 +511,22 @@ export class Server implements Services {
         this.intake.queryBytesMax = config.number(name);
         break;
       case "client-output-buffer-limit": {
-        const [hardBytes, softBytes, softSeconds] = outputLimits(config.text(name)).get("normal")!;
-        this.output.limit = { hardBytes, softBytes, softSeconds };
+        this.output.limits = new Map(
+          [...outputLimits(config.text(name))].map(
+            ([kind, [hardBytes, softBytes, softSeconds]]) =>
+              [kind, { hardBytes, softBytes, softSeconds }] as const,
+          ),
+        );
         break;
       }
       case "requirepass":
         // Without a password there is nothing that a client could be asked for.
         if (this.password !== "") break;
         for (const client of this.clients.values()) client.authenticated = true;
+        break;
+      case "notify-keyspace-events":
+        this.events.setClasses(parseEventClasses(config.text(name)));
+        this.#hookAdded();
         break;
       case "list-max-listpack-size":
         this.keyspace.chain.setNodeLimit(config.number(name));
@@ -478,7 +569,8 @@ export class Server implements Services {
     const timeoutMs = this.config.number("timeout") * 1000;
     for (const client of this.clients.values()) {
       this.output.checkSoftLimit(client, nowMs);
-      if (timeoutMs > 0 && !client.paused && nowMs - client.lastActiveMs > timeoutMs) {
+      const mayIdle = client.isHeld || client.isMonitor || client.subscriptions !== null;
+      if (timeoutMs > 0 && !mayIdle && nowMs - client.lastActiveMs > timeoutMs) {
         this.log.verbose(`Closing idle client: ${client}`);
         this.#close(client);
       }
@@ -487,7 +579,7 @@ export class Server implements Services {
     this.#collectGarbage();
     if (this.persistence.loading) return;
     this.#background();
-    this.#scheduleExpiry();
+    this.#planExpiry();
   }
 
   /**
@@ -528,20 +620,24 @@ export class Server implements Services {
   }
 
   /** Sees to it that the next key to expire does so in its millisecond, not at the next tick. */
-  #scheduleExpiry(): void {
-    if (this.#expiryTimer !== null || !this.activeExpiry || this.#stopped) return;
-    let next = Number.POSITIVE_INFINITY;
+  #planExpiry(): void {
+    if (!this.activeExpiry || this.#stopped) return;
+    let next = this.clock.nowMs + 1000 / this.config.number("hz");
     for (const database of this.keyspace.databases) next = Math.min(next, database.nextExpiryMs());
-    const waitMs = next - this.clock.nowMs;
-    if (waitMs > 1000 / this.config.number("hz")) return;
+    this.#expireAt(next);
+  }
+
+  #expireAt(timeMs: number): void {
+    this.keyspace.plannedExpiryMs = timeMs;
+    if (this.#expiryTimer !== null) clearTimeout(this.#expiryTimer);
     this.#expiryTimer = setTimeout(
       () => {
         this.#expiryTimer = null;
         this.clock.refresh();
         this.#background();
-        this.#scheduleExpiry();
+        this.#planExpiry();
       },
-      Math.max(1, waitMs + 1),
+      Math.max(1, timeMs + 1 - this.clock.nowMs),
     );
   }
 }

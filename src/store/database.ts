@@ -82,6 +82,7 @@ export class Database {
     const ref = this.peek(key, offset, length);
     if (ref === 0) {
       this.#space.misses++;
+      this.#space.onMissed?.(this, key, offset, length);
       return 0;
     }
     this.#space.hits++;
@@ -423,7 +424,7 @@ export class Database {
       entry = this.#addExpiryWords(ref);
     }
     wheel.setTime(entry, expireAtMs);
-    wheel.add(root, entry);
+    this.#addToWheel(root, entry, expireAtMs);
     return entry;
   }
 
@@ -544,7 +545,8 @@ export class Database {
       target.remove(present);
     }
     target.#insert(space.hash.of(key, keyFrom, keyBytes), block);
-    if (wheel !== 0) space.wheel.add(wheel, block);
+    if (wheel !== 0) target.#addToWheel(wheel, block, space.wheel.timeOf(block));
+    space.onAdded?.(target, block);
     return block;
   }
 
@@ -653,6 +655,12 @@ export class Database {
     return this.#words[ref >>> SEGMENT_SHIFT]![((ref & UNIT_MASK) << 1) + word]!;
   }
 
+  #addToWheel(root: number, ref: number, expireAtMs: number): void {
+    const space = this.#space;
+    space.wheel.add(root, ref);
+    if (expireAtMs < space.plannedExpiryMs) space.onSooner?.(expireAtMs);
+  }
+
   #wheelRoot(): number {
     const root = this.#space.wheelRoot(this.index);
     return root !== 0 ? root : this.#space.createWheel(this.index);
@@ -712,8 +720,9 @@ export class Database {
     copyBytes(key, keyFrom, this.#bytes[segment]!, (w << 2) + keyOffset(flags), keyBytes);
     if (expiry >= 0) {
       wheel.setTime(block, expiry);
-      wheel.add(wheelRoot, block);
+      this.#addToWheel(wheelRoot, block, expiry);
     }
+    if (ref === 0) space.onAdded?.(this, block);
     return block;
   }
 

@@ -61,6 +61,14 @@ export class Keyspace {
   frozen = false;
   /** Told of each key that is removed because its time had come, before it is. */
   onExpired: ((db: Database, ref: number) => void) | null = null;
+  /** Told of each key that is added; its value may not have been written yet. */
+  onAdded: ((db: Database, ref: number) => void) | null = null;
+  /** Told of each key that a reading command did not find. */
+  onMissed: ((db: Database, key: Uint8Array, offset: number, length: number) => void) | null = null;
+  /** Told of an expiry that comes before `plannedExpiryMs`. */
+  onSooner: ((expireAtMs: number) => void) | null = null;
+  /** When keys that expire are next looked for. */
+  plannedExpiryMs = Number.NEGATIVE_INFINITY;
 
   readonly #roots: Int32Array;
   readonly #doomedTables: DoomedTable[] = [];

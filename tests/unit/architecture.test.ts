@@ -16,10 +16,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   protocol: ["base"],
   memory: ["base"],
   store: ["memory", "base"],
+  pubsub: ["protocol", "base"],
   client: ["protocol", "base"],
   persistence: ["store", "memory", "protocol", "base", "version.ts"],
   commands: [
     "store",
+    "pubsub",
     "protocol",
     "base",
     "version.ts",
@@ -35,6 +37,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   server: [
     "commands",
+    "pubsub",
     "persistence",
     "store",
     "protocol",

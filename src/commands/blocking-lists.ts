@@ -1,0 +1,153 @@
+/** List commands that wait for an element. */
+
+import { formatExtended, INFINITE, parseExtended } from "../base/extended-float.ts";
+import * as errors from "../protocol/errors.ts";
+import { LIST } from "../store/entry.ts";
+import type { CommandSpec } from "./command.ts";
+import type { Context } from "./context.ts";
+import { MOVE_KEYS, move, popFirst, popFromAny, readEnd, readPopOptions } from "./lists.ts";
+
+/** The seconds in argument `index` as ms, rounded up; 0 is for ever; NaN with the error replied. */
+function readTimeout(c: Context, index: number): number {
+  const seconds = parseExtended(c.args.text(index));
+  if (seconds === null) {
+    c.reply.error(errors.TIMEOUT_NOT_A_FLOAT);
+    return Number.NaN;
+  }
+  const isInfinite = seconds === INFINITE;
+  const ms = isInfinite
+    ? c.args.text(index).startsWith("-")
+      ? -1
+      : Number.POSITIVE_INFINITY
+    : Math.ceil(Number(formatExtended(seconds)) * 1000);
+  if (ms < 0) {
+    c.reply.error(errors.TIMEOUT_NEGATIVE);
+    return Number.NaN;
+  }
+  // As in Redis 7.2; 7.0 calls such times negative.
+  if (ms > Number.MAX_SAFE_INTEGER - c.nowMs) {
+    c.reply.error(errors.TIMEOUT_OUT_OF_RANGE);
+    return Number.NaN;
+  }
+  return ms + 0;
+}
+
+function blockingPop(c: Context, atHead: boolean): void {
+  const { args } = c;
+  const last = args.count - 2;
+  const timeoutMs = readTimeout(c, last + 1);
+  if (Number.isNaN(timeoutMs)) return;
+  for (let i = 1; i <= last; i++) {
+    const ref = c.lookupWrite(i);
+    if (ref === 0) continue;
+    if (!c.isList(ref)) return;
+    c.reply.array(2);
+    c.reply.bulk(args.bytes, args.start[i]!, args.length[i]!);
+    popFirst(c, ref, i, atHead);
+    const out = c.effect(2);
+    out?.text(atHead ? "LPOP" : "RPOP");
+    out?.copy(args, i);
+    return;
+  }
+  if (!c.block(LIST, 1, last, timeoutMs)) c.reply.nullArray();
+}
+
+function blockingMove(c: Context, timeoutIndex: number, fromHead: boolean, toHead: boolean): void {
+  const timeoutMs = readTimeout(c, timeoutIndex);
+  if (Number.isNaN(timeoutMs)) return;
+  if (c.lookupWrite(1) === 0) {
+    if (!c.block(LIST, 1, 1, timeoutMs)) c.reply.null();
+    return;
+  }
+  if (!move(c, fromHead, toHead)) return;
+  const out = c.effect(5);
+  if (out === null) return;
+  out.text("LMOVE");
+  out.copy(c.args, 1);
+  out.copy(c.args, 2);
+  out.text(fromHead ? "left" : "right");
+  out.text(toHead ? "left" : "right");
+}
+
+function blmove(c: Context): void {
+  const fromHead = readEnd(c, 3);
+  if (fromHead === undefined) return;
+  const toHead = readEnd(c, 4);
+  if (toHead !== undefined) blockingMove(c, 5, fromHead, toHead);
+}
+
+function blmpop(c: Context): void {
+  const timeoutMs = readTimeout(c, 1);
+  if (Number.isNaN(timeoutMs)) return;
+  const options = readPopOptions(c, 2);
+  if (options === null || popFromAny(c, options)) return;
+  if (!c.block(LIST, options.first, options.last, timeoutMs)) c.reply.nullArray();
+}
+
+const POP_KEYS: CommandSpec["keys"] = [{ at: 1, last: -2, flags: "RW access delete" }];
+const PER_KEY = "O(N), N being the number of keys";
+
+export const BLOCKING_LIST_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "blpop",
+    group: "list",
+    since: "2.0.0",
+    complexity: PER_KEY,
+    summary: "Removes and returns the first element of a list, for which it waits if need be.",
+    arity: -3,
+    flags: "write noscript blocking",
+    keys: POP_KEYS,
+    syntax: "key ... timeout/double",
+    handler: (c) => blockingPop(c, true),
+  },
+  {
+    name: "brpop",
+    group: "list",
+    since: "2.0.0",
+    complexity: PER_KEY,
+    summary: "Removes and returns the last element of a list, for which it waits if need be.",
+    arity: -3,
+    flags: "write noscript blocking",
+    keys: POP_KEYS,
+    syntax: "key ... timeout/double",
+    handler: (c) => blockingPop(c, false),
+  },
+  {
+    name: "blmove",
+    group: "list",
+    since: "6.2.0",
+    complexity: "O(1)",
+    summary: "Moves an element from one list to another, and waits for it if need be.",
+    arity: 6,
+    flags: "write denyoom noscript blocking",
+    keys: MOVE_KEYS,
+    syntax: "source destination <wherefrom: LEFT | RIGHT> <whereto: LEFT | RIGHT> timeout/double",
+    handler: blmove,
+  },
+  {
+    name: "brpoplpush",
+    group: "list",
+    since: "2.2.0",
+    complexity: "O(1)",
+    summary:
+      "Moves the last element of a list to the head of another, and waits for it if need be.",
+    arity: 4,
+    flags: "write denyoom noscript blocking",
+    keys: MOVE_KEYS,
+    syntax: "source destination timeout/double",
+    deprecated: { since: "6.2.0", replacedBy: "`BLMOVE` with the `RIGHT` and `LEFT` arguments" },
+    handler: (c) => blockingMove(c, 3, false, true),
+  },
+  {
+    name: "blmpop",
+    group: "list",
+    since: "7.0.0",
+    complexity: "O(N+M), N being the number of keys and M of elements returned",
+    summary: "Removes and returns elements of the first list among several, and waits if need be.",
+    arity: -5,
+    flags: "write blocking movablekeys",
+    keys: [{ at: 2, counted: true, flags: "RW access delete" }],
+    syntax: "timeout/double numkeys key ... <where: LEFT | RIGHT> [COUNT count]",
+    handler: blmpop,
+  },
+];

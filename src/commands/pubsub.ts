@@ -1,0 +1,214 @@
+/** Commands about channels and messages. */
+
+import { globMatch } from "../base/glob.ts";
+import * as errors from "../protocol/errors.ts";
+import { CHANNEL, type Kind, PATTERN, SHARD } from "../pubsub/pubsub.ts";
+import type { CommandSpec } from "./command.ts";
+import type { Context } from "./context.ts";
+import { helpCommand } from "./help.ts";
+import { allKeys, oneKey } from "./key-specs.ts";
+import { subcommands } from "./subcommand.ts";
+
+/** Subscriptions that replies count: shard channels by themselves, all others together. */
+function counted(c: Context, kind: Kind): number {
+  const { subscriptions } = c.client;
+  if (subscriptions === null) return 0;
+  if (kind === SHARD) return subscriptions.count(SHARD);
+  return subscriptions.count(CHANNEL) + subscriptions.count(PATTERN);
+}
+
+function confirm(c: Context, mark: string, name: string | null, kind: Kind): void {
+  c.reply.push(3);
+  c.reply.text(mark);
+  if (name === null) c.reply.null();
+  else c.reply.text(name);
+  c.reply.integer(counted(c, kind));
+}
+
+function subscribe(c: Context, kind: Kind): void {
+  const mark = c.args.text(0).toLowerCase();
+  for (let i = 1; i < c.args.count; i++) {
+    const name = c.args.text(i);
+    c.server.pubsub.subscribe(c.client, kind, name);
+    confirm(c, mark, name, kind);
+  }
+}
+
+function unsubscribe(c: Context, kind: Kind): void {
+  const mark = c.args.text(0).toLowerCase();
+  const names: string[] = [];
+  for (let i = 1; i < c.args.count; i++) names.push(c.args.text(i));
+  if (names.length === 0) names.push(...(c.client.subscriptions?.names[kind] ?? []));
+  for (const name of names) {
+    c.server.pubsub.unsubscribe(c.client, kind, name);
+    confirm(c, mark, name, kind);
+  }
+  if (names.length === 0) confirm(c, mark, null, kind);
+}
+
+function publish(c: Context): void {
+  const { args } = c;
+  const { pubsub } = c.server;
+  c.reply.integer(pubsub.publish(args.text(1), args.bytes, args.start[2]!, args.length[2]!));
+}
+
+function spublish(c: Context): void {
+  const { args } = c;
+  const { pubsub } = c.server;
+  c.reply.integer(pubsub.publishToShard(args.text(1), args.bytes, args.start[2]!, args.length[2]!));
+}
+
+// ── PUBSUB ───────────────────────────────────────────────────────────────────────────────────
+
+function replyNames(c: Context, kind: Kind): void {
+  const { args, reply } = c;
+  if (args.count > 3) {
+    reply.error(errors.wrongSubcommand(args.text(1), "pubsub"));
+    return;
+  }
+  const pattern = args.count === 3 ? args.text(2) : null;
+  const names = [...c.server.pubsub.names(kind)].filter(
+    (name) => pattern === null || globMatch(pattern, name),
+  );
+  reply.array(names.length);
+  for (const name of names) reply.text(name);
+}
+
+function replyListeners(c: Context, kind: Kind): void {
+  const { args, reply } = c;
+  reply.map(args.count - 2);
+  for (let i = 2; i < args.count; i++) {
+    reply.text(args.text(i));
+    reply.integer(c.server.pubsub.listenerCount(kind, args.text(i)));
+  }
+}
+
+const ANY_TIME = "pubsub noscript loading stale";
+const PER_NAME = "O(N), N being the number of names given";
+const SHARD_CHANNELS = allKeys("not_key");
+
+/** The shared part of the commands that begin or end subscriptions. */
+function subscription(
+  name: string,
+  since: string,
+  summary: string,
+  more: Pick<CommandSpec, "arity" | "syntax" | "keys" | "handler">,
+): CommandSpec {
+  return {
+    name,
+    group: "pubsub",
+    since,
+    complexity: PER_NAME,
+    summary,
+    flags: ANY_TIME,
+    whileSubscribed: true,
+    ...more,
+  };
+}
+
+const pubsubCommand = subcommands({ group: "pubsub", flags: "pubsub loading stale" });
+
+export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
+  subscription("subscribe", "2.0.0", "Listens to channels.", {
+    arity: -2,
+    syntax: "channel ...",
+    handler: (c) => subscribe(c, CHANNEL),
+  }),
+  subscription("unsubscribe", "2.0.0", "Stops listening to channels, or to all.", {
+    arity: -1,
+    syntax: "[channel ...]",
+    handler: (c) => unsubscribe(c, CHANNEL),
+  }),
+  subscription("psubscribe", "2.0.0", "Listens to channels that match patterns.", {
+    arity: -2,
+    syntax: "{pattern: pattern} ...",
+    handler: (c) => subscribe(c, PATTERN),
+  }),
+  subscription("punsubscribe", "2.0.0", "Stops listening to patterns, or to all.", {
+    arity: -1,
+    syntax: "[pattern ...]",
+    handler: (c) => unsubscribe(c, PATTERN),
+  }),
+  subscription("ssubscribe", "7.0.0", "Listens to shard channels.", {
+    arity: -2,
+    keys: SHARD_CHANNELS,
+    syntax: "shardchannel ...",
+    handler: (c) => subscribe(c, SHARD),
+  }),
+  subscription("sunsubscribe", "7.0.0", "Stops listening to shard channels, or to all.", {
+    arity: -1,
+    keys: SHARD_CHANNELS,
+    syntax: "[shardchannel ...]",
+    handler: (c) => unsubscribe(c, SHARD),
+  }),
+  {
+    name: "publish",
+    group: "pubsub",
+    since: "2.0.0",
+    complexity: "O(N+M), N being the number of receivers and M of patterns",
+    summary: "Sends a message to a channel.",
+    arity: 3,
+    flags: "pubsub loading stale fast",
+    syntax: "channel message",
+    handler: publish,
+  },
+  {
+    name: "spublish",
+    group: "pubsub",
+    since: "7.0.0",
+    complexity: "O(N), N being the number of receivers",
+    summary: "Sends a message to a shard channel.",
+    arity: 3,
+    flags: "pubsub loading stale fast",
+    keys: oneKey("not_key"),
+    syntax: "shardchannel message",
+    handler: spublish,
+  },
+  {
+    name: "pubsub",
+    group: "pubsub",
+    since: "2.8.0",
+    complexity: "Depends on subcommand.",
+    summary: "A container for commands about channels.",
+    arity: -2,
+    flags: "",
+    subcommands: [
+      pubsubCommand(
+        "channels",
+        "2.8.0",
+        -2,
+        "Returns the channels that clients listen to.",
+        (c) => replyNames(c, CHANNEL),
+        { complexity: "O(N), N being the number of channels", syntax: "[pattern]" },
+      ),
+      pubsubCommand(
+        "numsub",
+        "2.8.0",
+        -2,
+        "Returns how many clients listen to channels.",
+        (c) => replyListeners(c, CHANNEL),
+        { complexity: PER_NAME, syntax: "[channel ...]" },
+      ),
+      pubsubCommand("numpat", "2.8.0", 2, "Returns how many patterns are listened to.", (c) =>
+        c.reply.integer(c.server.pubsub.nameCount(PATTERN)),
+      ),
+      pubsubCommand(
+        "shardchannels",
+        "7.0.0",
+        -2,
+        "Returns the shard channels that clients listen to.",
+        (c) => replyNames(c, SHARD),
+        { complexity: "O(N), N being the number of shard channels", syntax: "[pattern]" },
+      ),
+      pubsubCommand(
+        "shardnumsub",
+        "7.0.0",
+        -2,
+        "Returns how many clients listen to shard channels.",
+        (c) => replyListeners(c, SHARD),
+        { complexity: PER_NAME, syntax: "[shardchannel ...]" },
+      ),
+      helpCommand("pubsub", "6.2.0"),
+    ],
+  },
+];

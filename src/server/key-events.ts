@@ -1,0 +1,181 @@
+/**
+ * What happens to keys, and who wants to know: clients that watch a key (WATCH) and listeners to
+ * keyspace notifications. While nobody does, `active` is false and commands tell nothing.
+ */
+import { latin1, latin1Text } from "../base/bytes.ts";
+import type { KeyEventService } from "../commands/context.ts";
+import {
+  EXPIRED_EVENT,
+  KEYEVENT_EVENTS,
+  KEYSPACE_EVENTS,
+  MISS_EVENT,
+  NEW_EVENT,
+} from "../commands/events.ts";
+import type { PubSub } from "../pubsub/pubsub.ts";
+import type { Database } from "../store/database.ts";
+import type { Keyspace } from "../store/keyspace.ts";
+import type { Connection } from "./connection.ts";
+
+/** One key that a client watches. */
+export interface Watch {
+  readonly database: Database;
+  readonly key: string;
+  /** Its time had come when the client began to watch: that it is removed is no change. */
+  wasExpired: boolean;
+}
+
+export class KeyEvents implements KeyEventService {
+  active = false;
+  readonly #keyspace: Keyspace;
+  readonly #pubsub: PubSub<Connection>;
+  /** Classes that are notified. */
+  #classes = 0;
+  /** Who watches a key, by database. */
+  readonly #watchers: readonly Map<string, Set<Connection>>[];
+  #watchCount = 0;
+
+  constructor(keyspace: Keyspace, pubsub: PubSub<Connection>) {
+    this.#keyspace = keyspace;
+    this.#pubsub = pubsub;
+    this.#watchers = keyspace.databases.map(() => new Map());
+  }
+
+  get notifiesNew(): boolean {
+    return (this.#classes & NEW_EVENT) !== 0;
+  }
+
+  setClasses(classes: number): void {
+    this.#classes = classes;
+    this.#keyspace.onMissed =
+      classes & MISS_EVENT
+        ? (db, key, from, length) => this.#notify(MISS_EVENT, "keymiss", db, key, from, length)
+        : null;
+    this.#updateActive();
+  }
+
+  #updateActive(): void {
+    this.active = this.#watchCount > 0 || this.#classes !== 0;
+  }
+
+  // ── Events ─────────────────────────────────────────────────────────────────────────────────
+
+  changed(
+    kind: number,
+    event: string,
+    database: Database,
+    key: Uint8Array,
+    from: number,
+    length: number,
+  ): void {
+    if (this.#watchCount > 0) this.#touch(database, latin1Text(key, from, from + length));
+    this.#notify(kind, event, database, key, from, length);
+  }
+
+  /** The entry is about to be removed: its time has come. */
+  expired(database: Database, ref: number): void {
+    if (!this.active) return;
+    const from = database.keyAt(ref);
+    this.changed(
+      EXPIRED_EVENT,
+      "expired",
+      database,
+      database.bytesOf(ref),
+      from,
+      database.keyLength(ref),
+    );
+  }
+
+  added(database: Database, ref: number): void {
+    const from = database.keyAt(ref);
+    const bytes = database.bytesOf(ref);
+    this.#notify(NEW_EVENT, "new", database, bytes, from, database.keyLength(ref));
+  }
+
+  #notify(
+    kind: number,
+    event: string,
+    database: Database,
+    key: Uint8Array,
+    from: number,
+    length: number,
+  ): void {
+    const classes = this.#classes;
+    if ((classes & kind) === 0) return;
+    const pubsub = this.#pubsub;
+    if (classes & KEYSPACE_EVENTS) {
+      const channel = `__keyspace@${database.index}__:${latin1Text(key, from, from + length)}`;
+      pubsub.publish(channel, latin1(event), 0, event.length);
+    }
+    if (classes & KEYEVENT_EVENTS) {
+      pubsub.publish(`__keyevent@${database.index}__:${event}`, key, from, length);
+    }
+  }
+
+  // ── Watching ───────────────────────────────────────────────────────────────────────────────
+
+  watch(client: Connection, database: Database, key: string): void {
+    client.watches ??= [];
+    if (client.watches.some((w) => w.database === database && w.key === key)) return;
+    client.watches.push({ database, key, wasExpired: this.#isExpired(database, key) });
+    const watchers = this.#watchers[database.index]!;
+    const present = watchers.get(key);
+    if (present === undefined) watchers.set(key, new Set([client]));
+    else present.add(client);
+    this.#watchCount++;
+    this.#updateActive();
+  }
+
+  unwatch(client: Connection): void {
+    client.watchBroken = false;
+    if (client.watches === null) return;
+    for (const { database, key } of client.watches) {
+      const watchers = this.#watchers[database.index]!;
+      const present = watchers.get(key)!;
+      present.delete(client);
+      if (present.size === 0) watchers.delete(key);
+    }
+    this.#watchCount -= client.watches.length;
+    client.watches = null;
+    this.#updateActive();
+  }
+
+  /** Whether anything that the client watches has changed. */
+  isBroken(client: Connection): boolean {
+    if (client.watchBroken) return true;
+    return (client.watches ?? []).some(
+      (watch) => !watch.wasExpired && this.#isExpired(watch.database, watch.key),
+    );
+  }
+
+  #isExpired(database: Database, key: string): boolean {
+    const ref = database.find(latin1(key), 0, key.length);
+    return ref !== 0 && database.isExpired(ref);
+  }
+
+  #touch(database: Database, key: string): void {
+    for (const client of this.#watchers[database.index]!.get(key) ?? []) {
+      const watch = client.watches!.find((w) => w.database === database && w.key === key)!;
+      if (watch.wasExpired && database.find(latin1(key), 0, key.length) === 0) {
+        watch.wasExpired = false;
+      } else client.watchBroken = true;
+    }
+  }
+
+  emptying(database: Database): void {
+    this.#touchWhere(database, (key) => database.find(key, 0, key.length) !== 0);
+  }
+
+  swapping(a: Database, b: Database): void {
+    const isInEither = (key: Uint8Array) =>
+      a.find(key, 0, key.length) !== 0 || b.find(key, 0, key.length) !== 0;
+    this.#touchWhere(a, isInEither);
+    this.#touchWhere(b, isInEither);
+  }
+
+  #touchWhere(database: Database, changes: (key: Uint8Array) => boolean): void {
+    for (const [key, clients] of this.#watchers[database.index]!) {
+      if (!changes(latin1(key))) continue;
+      for (const client of clients) client.watchBroken = true;
+    }
+  }
+}

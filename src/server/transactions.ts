@@ -1,0 +1,79 @@
+/** MULTI and EXEC: requests are queued, and run one after the other. */
+import type { Command } from "../commands/command.ts";
+import type { TransactionService } from "../commands/context.ts";
+import type { Persistence } from "../persistence/persistence.ts";
+import * as errors from "../protocol/errors.ts";
+import type { ReplyWriter } from "../protocol/reply-writer.ts";
+import { Request } from "../protocol/request.ts";
+import { RequestQueue } from "../protocol/request-queue.ts";
+import type { Connection } from "./connection.ts";
+import type { KeyEvents } from "./key-events.ts";
+
+/** What a client has queued since MULTI. */
+export class Transaction {
+  readonly requests = new RequestQueue();
+  readonly commands: Command[] = [];
+  /** The flags of all commands together. */
+  bits = 0;
+  /** A command was refused: EXEC will not run the others. */
+  aborted = false;
+
+  queue(command: Command, request: Request): void {
+    this.commands.push(command);
+    this.requests.push(request);
+    this.bits |= command.bits;
+  }
+}
+
+export interface TransactionOptions {
+  readonly reply: ReplyWriter;
+  readonly events: KeyEvents;
+  readonly persistence: Persistence;
+  readonly run: (client: Connection, command: Command, request: Request) => void;
+}
+
+export class Transactions implements TransactionService {
+  readonly #options: TransactionOptions;
+  readonly #request = new Request();
+  /** A transaction is being executed. */
+  executing = false;
+
+  constructor(options: TransactionOptions) {
+    this.#options = options;
+  }
+
+  begin(client: Connection): void {
+    client.transaction = new Transaction();
+  }
+
+  discard(client: Connection): void {
+    client.transaction?.requests.free();
+    client.transaction = null;
+    this.#options.events.unwatch(client);
+  }
+
+  execute(client: Connection): void {
+    const { events, persistence, reply, run } = this.#options;
+    const transaction = client.transaction!;
+    const { commands, requests } = transaction;
+    const isBroken = events.isBroken(client);
+    if (transaction.aborted || isBroken) {
+      this.discard(client);
+      if (transaction.aborted) reply.error(errors.EXEC_ABORT);
+      else reply.nullArray();
+      return;
+    }
+    client.transaction = null;
+    events.unwatch(client);
+    reply.array(commands.length);
+    this.executing = true;
+    persistence.beginBlock();
+    for (let i = 0; i < commands.length; i++) {
+      requests.read(i, this.#request);
+      run(client, commands[i]!, this.#request);
+    }
+    persistence.endBlock();
+    this.executing = false;
+    requests.free();
+  }
+}
