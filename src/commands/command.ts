@@ -75,6 +75,7 @@ export const READ_ONLY = 256;
 export const NO_MULTI = 512;
 export const IMMEDIATE = 1024;
 export const WHILE_SUBSCRIBED = 2048;
+export const STALE = 4096;
 
 /** Latencies are counted in buckets of powers of two of µs, 8 to a doubling. */
 const HISTOGRAM_BUCKETS = 27 * 8;
@@ -119,6 +120,7 @@ export class Command {
       (flags.has("fast") ? FAST : 0) |
       (flags.has("readonly") ? READ_ONLY : 0) |
       (flags.has("no_multi") ? NO_MULTI : 0) |
+      (flags.has("stale") ? STALE : 0) |
       (spec.immediate ? IMMEDIATE : 0) |
       (spec.whileSubscribed ? WHILE_SUBSCRIBED : 0) |
       (spec.name === "client" || container === "client" ? MAY_RUN_PAUSED : 0);

@@ -194,7 +194,7 @@ const CLIENT_TYPES = ["normal", "master", "replica", "slave", "pubsub"];
 /** Whether the argument names a type of clients; replies where it does not. */
 function readType(c: Context, index: number): string | null {
   const type = c.args.text(index).toLowerCase();
-  if (CLIENT_TYPES.includes(type)) return type;
+  if (CLIENT_TYPES.includes(type)) return type === "slave" ? "replica" : type;
   c.reply.error(`ERR Unknown client type '${errors.shownArgument(c.args.text(index))}'`);
   return null;
 }

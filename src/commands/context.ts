@@ -110,6 +110,49 @@ export interface BlockingService {
   swapped(a: Database, b: Database): void;
 }
 
+/** A replica, or the primary, as ROLE and INFO tell of it. */
+export interface ReplicaView {
+  readonly ip: string;
+  readonly port: number;
+  readonly ackPosition: number;
+}
+
+export interface ReplicationService {
+  readonly isReplica: boolean;
+  /** Bytes of the replication stream so far. */
+  readonly position: number;
+  /** Whether commands have to be written down for replicas. */
+  readonly wantsCommands: boolean;
+  /** The primary that is followed, with the link's state in Redis's words; null without one. */
+  readonly primaryView: {
+    readonly host: string;
+    readonly port: number;
+    readonly state: string;
+  } | null;
+  replicaViews(): ReplicaView[];
+  /** Follows another server, or nobody any more. */
+  follow(host: string, port: number): void;
+  promote(): void;
+  /** What a client tells of itself before it follows. */
+  announce(client: Client, field: "port" | "ip" | "capa", value: string): void;
+  acknowledge(client: Client, position: number): void;
+  /** The client wants to follow from `position` of stream `id`; returns an error text or "". */
+  sync(client: Client, id: string, position: number): string;
+  /** The primary asks this replica to take its place; returns an error text or "". */
+  takeOver(id: string): string;
+  countAt(position: number): number;
+  /** Lets the client wait until `count` replicas are where the stream is now; 0 ms: for ever. */
+  waitForAcks(client: Client, count: number, timeoutMs: number): void;
+  /** Hands its part over to a replica; returns an error text or "". */
+  failover(target: FailoverTarget | null, timeoutMs: number, force: boolean): string;
+  abortFailover(): string;
+}
+
+export interface FailoverTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
 export type PubSubService = Pick<
   PubSub<Client & { subscriptions: Subscriptions | null }>,
   "listenerCount" | "nameCount" | "names" | "publish" | "publishToShard"
@@ -124,6 +167,7 @@ export interface Services {
   readonly pubsub: PubSubService;
   readonly transactions: TransactionService;
   readonly blocking: BlockingService;
+  readonly replication: ReplicationService;
   readonly persistence: PersistenceService;
   readonly commands: CommandTable;
   readonly clients: ReadonlyMap<number, Client>;
@@ -216,6 +260,12 @@ export class Context {
   effect(count: number): CommandWriter | null {
     this.effectWritten = true;
     return this.journal === null ? null : this.journal.begin(this.db.index, count);
+  }
+
+  /** Repeats the call on replicas, though it changes no data. */
+  repeatOnReplicas(): void {
+    if (this.journal === null || !this.server.replication.wantsCommands) return;
+    this.journal.beginForReplicas(this.db.index, this.args.count).requestBody(this.args);
   }
 
   /** The effect is that the key in argument `index` is gone. */

@@ -10,6 +10,7 @@ import { LATENCY_COMMANDS } from "./latency.ts";
 import { LIST_COMMANDS } from "./lists.ts";
 import { PERSISTENCE_COMMANDS } from "./persistence.ts";
 import { PUBSUB_COMMANDS } from "./pubsub.ts";
+import { REPLICATION_COMMANDS } from "./replication.ts";
 import { SERVER_COMMANDS } from "./server.ts";
 import { STRING_COMMANDS } from "./strings.ts";
 import { TRANSACTION_COMMANDS } from "./transactions.ts";
@@ -24,6 +25,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...PUBSUB_COMMANDS,
   ...TRANSACTION_COMMANDS,
   ...PERSISTENCE_COMMANDS,
+  ...REPLICATION_COMMANDS,
   ...SERVER_COMMANDS,
   ...LATENCY_COMMANDS,
   ...INTROSPECTION_COMMANDS,

@@ -50,12 +50,14 @@ function publish(c: Context): void {
   const { args } = c;
   const { pubsub } = c.server;
   c.reply.integer(pubsub.publish(args.text(1), args.bytes, args.start[2]!, args.length[2]!));
+  c.repeatOnReplicas();
 }
 
 function spublish(c: Context): void {
   const { args } = c;
   const { pubsub } = c.server;
   c.reply.integer(pubsub.publishToShard(args.text(1), args.bytes, args.start[2]!, args.length[2]!));
+  c.repeatOnReplicas();
 }
 
 // ── PUBSUB ───────────────────────────────────────────────────────────────────────────────────

@@ -82,13 +82,13 @@ export class Heap {
   /** Word view (int32) of each segment: the word of a ref is `(ref & UNIT_MASK) << 1`. */
   readonly words: Int32Array[] = [];
   readonly #segmentCount: number;
-  readonly #pages: Int32Array;
+  #pages: Int32Array;
   /** Head page of the slabs with room, per class. */
-  readonly #slabs = new Int32Array(new SharedArrayBuffer((CLASS_COUNT + 1) * 4));
+  #slabs = new Int32Array(new SharedArrayBuffer((CLASS_COUNT + 1) * 4));
   /** Head page of the free runs of 2^bin .. 2^(bin+1)-1 pages. */
-  readonly #bins = new Int32Array(new SharedArrayBuffer(BIN_COUNT * 4));
+  #bins = new Int32Array(new SharedArrayBuffer(BIN_COUNT * 4));
   /** 0: used bytes, 1: the most there ever were. */
-  readonly #counters = new Float64Array(new SharedArrayBuffer(16));
+  #counters = new Float64Array(new SharedArrayBuffer(16));
 
   /** `segmentCount`: how many segments there may be, 1 to 32. */
   constructor(segmentCount = 32) {
@@ -240,6 +240,19 @@ export class Heap {
     this.bytes.length = 1;
     this.words.length = 1;
     this.#pushFree(1, PAGES_PER_SEGMENT - 1);
+  }
+
+  /** Takes all blocks of another heap over, which must not be used again, in place of its own. */
+  adopt(other: Heap): void {
+    assert(other.#segmentCount === this.#segmentCount, "both heaps may have as many segments");
+    this.bytes.length = 0;
+    this.words.length = 0;
+    this.bytes.push(...other.bytes);
+    this.words.push(...other.words);
+    this.#pages = other.#pages;
+    this.#slabs = other.#slabs;
+    this.#bins = other.#bins;
+    this.#counters = other.#counters;
   }
 
   #allocLarge(bytes: number): number {

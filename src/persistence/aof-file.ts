@@ -3,16 +3,8 @@
  * replies leave; when they are on disk, `fsync` says: always (before the replies), every second
  * (off the main thread), or when the OS pleases.
  */
-import {
-  closeSync,
-  fdatasync,
-  fdatasyncSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  writeSync,
-} from "node:fs";
-import type { CommandWriter } from "../protocol/command-writer.ts";
+import { closeSync, fdatasync, fdatasyncSync, fstatSync, ftruncateSync, openSync } from "node:fs";
+import { writeAll } from "./files.ts";
 
 export type FsyncPolicy = "always" | "everysec" | "no";
 
@@ -28,6 +20,8 @@ export class AofFile {
   size: number;
   /** What went wrong with the last write and with the last sync; "" if nothing. */
   #writeError = "";
+  /** What could not be written yet. */
+  #unwritten: Uint8Array = new Uint8Array(0);
   #syncError = "";
   #writtenSinceSync = false;
   #closed = false;
@@ -49,13 +43,17 @@ export class AofFile {
     return this.#writeError === "" ? this.#syncError : this.#writeError;
   }
 
+  /** Bytes that could not be written yet. */
+  get unwrittenBytes(): number {
+    return this.#unwritten.length;
+  }
+
   /**
-   * Writes the commands and empties the writer. Where it fails the commands stay in the writer,
-   * the file is cut back to whole commands, and `error` says why. With `always` they are on disk
-   * when it returns without error.
+   * Writes commands. Where it fails they are kept for the next time, the file is cut back to whole
+   * commands, and `error` says why. With `always` they are on disk when it returns without error.
    */
-  append(commands: CommandWriter, nowMs: number, maySync: boolean): void {
-    if (commands.at > 0) {
+  append(commands: Uint8Array, nowMs: number, maySync: boolean): void {
+    if (commands.length > 0 || this.#unwritten.length > 0) {
       // Redis lets writes wait for a sync under way, up to two seconds, and so loses what it has
       // acknowledged when it is killed meanwhile. Here they go on, even where they block a little.
       if (this.#syncing && nowMs - this.#lastSyncMs >= SLOW_SYNC_MS) this.delayed++;
@@ -72,17 +70,19 @@ export class AofFile {
     }
   }
 
-  #write(commands: CommandWriter): boolean {
-    let at = 0;
+  #write(commands: Uint8Array): boolean {
+    const bytes =
+      this.#unwritten.length === 0 ? commands : Buffer.concat([this.#unwritten, commands]);
     try {
-      while (at < commands.at) at += writeSync(this.#fd, commands.bytes, at, commands.at - at);
+      writeAll(this.#fd, bytes, 0, bytes.length);
     } catch (error) {
       this.#writeError = (error as Error).message;
+      this.#unwritten = bytes.slice();
       this.#cutBack();
       return false;
     }
-    this.size += commands.at;
-    commands.reset();
+    this.size += bytes.length;
+    this.#unwritten = new Uint8Array(0);
     this.#writeError = "";
     this.#writtenSinceSync = true;
     return true;

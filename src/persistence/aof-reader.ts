@@ -3,10 +3,12 @@
  * with pauses between them, so that clients are answered meanwhile.
  */
 import { closeSync, fdatasyncSync, ftruncateSync, openSync, readSync } from "node:fs";
+import { latin1Text } from "../base/bytes.ts";
 import { Request } from "../protocol/request.ts";
 import { FAILED, MORE, READY, RequestParser } from "../protocol/request-parser.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import { RdbReader } from "./rdb-reader.ts";
+import { parsePlace, placeOf, type StreamPlace } from "./stream-place.ts";
 
 const PIECE_BYTES = 1 << 20;
 const HASH_SIGN = 35;
@@ -34,6 +36,8 @@ export interface AofOutcome {
   readonly validBytes: number;
   readonly totalBytes: number;
   readonly commands: number;
+  /** Where in a replication stream the data is, if the last that the file says is that. */
+  readonly place: StreamPlace | null;
 }
 
 /** Runs a request by itself, or keeps it until the EXEC of its MULTI. */
@@ -92,6 +96,7 @@ export async function readAof(path: string, space: Keyspace, sink: AofSink): Pro
   let base = 0;
   let validBytes = 0;
   let commands = 0;
+  let place: StreamPlace | null = null;
   parser.begin(0);
 
   const runCommands = () => {
@@ -103,6 +108,7 @@ export async function readAof(path: string, space: Keyspace, sink: AofSink): Pro
           // A time stamp or another remark: a line by itself.
           const lineEnd = pending.indexOf(10, parser.at);
           if (lineEnd < 0 || lineEnd >= end) return;
+          place = parsePlace(latin1Text(pending, parser.at, lineEnd)) ?? place;
           parser.begin(lineEnd + 1);
           if (!transactions.open) validBytes = base + parser.at;
           continue;
@@ -119,6 +125,7 @@ export async function readAof(path: string, space: Keyspace, sink: AofSink): Pro
         throw new AofError((error as Error).message, base + parser.requestStart);
       }
       commands++;
+      place = null;
       if (!transactions.open) validBytes = base + parser.at;
     }
   };
@@ -150,6 +157,7 @@ export async function readAof(path: string, space: Keyspace, sink: AofSink): Pro
       if (!rdb.done) continue;
       base = rdb.offset;
       validBytes = base;
+      place = placeOf(rdb);
       chunk = rdb.leftover.slice();
       rdb = null;
     } else sink.progress(chunk.length);
@@ -158,6 +166,7 @@ export async function readAof(path: string, space: Keyspace, sink: AofSink): Pro
   if (rdb !== null) {
     // A base that ends in the middle is damage, not a torn tail: it was renamed when it was whole.
     rdb.finish();
+    place = placeOf(rdb);
     base = rdb.offset;
     validBytes = base;
     take(rdb.leftover.slice());
@@ -166,6 +175,7 @@ export async function readAof(path: string, space: Keyspace, sink: AofSink): Pro
     validBytes: transactions.open ? transactions.startedAt : validBytes,
     totalBytes,
     commands,
+    place,
   };
 }
 

@@ -1,41 +1,75 @@
-/** The commands that change the keyspace, as they are to be repeated: each in its database. */
+/**
+ * The commands that change the keyspace, as they are to be repeated: each in its database, those
+ * of a transaction as one block. They are gathered for the length of a tick; the disk and the
+ * replicas then get the same bytes, but for what only replicas have to know.
+ */
 import { latin1 } from "../base/bytes.ts";
 import { CommandWriter } from "../protocol/command-writer.ts";
 
 const MULTI = latin1("*1\r\n$5\r\nMULTI\r\n");
 
 export class Journal {
-  readonly commands = new CommandWriter();
-  /** `aof-timestamp-enabled`. */
-  stamping = false;
+  readonly #commands = new CommandWriter();
   #database = -1;
-  #stampedSecond = 0;
   /** Commands from `beginBlock` to `endBlock` are to be repeated together or not at all. */
   #inBlock = false;
   /** Where the first command of the block is; -1 before it. */
   #blockStart = -1;
   #hasMulti = false;
+  /** Ranges that are for replicas alone: from, to, … */
+  readonly #replicasOnly: number[] = [];
+  /** Where such a command that is being written began; -1 without one. */
+  #replicasFrom = -1;
+
+  /** Whether a block is open: what there is so far must not be used yet. */
+  get inBlock(): boolean {
+    return this.#inBlock;
+  }
+
+  get usedBytes(): number {
+    return this.#commands.at;
+  }
 
   /** A command of `count` arguments begins, for database `index`. */
   begin(index: number, count: number): CommandWriter {
-    const { commands } = this;
-    if (this.stamping && this.#blockStart < 0) this.#stamp();
+    this.#open(index);
+    this.#commands.begin(count);
+    return this.#commands;
+  }
+
+  /** The same, for a command that changes no data but is repeated on replicas. */
+  beginForReplicas(index: number, count: number): CommandWriter {
+    this.#open(index);
+    this.#replicasFrom = this.#commands.at;
+    this.#commands.begin(count);
+    return this.#commands;
+  }
+
+  #open(index: number): void {
+    const commands = this.#commands;
+    this.#endReplicasOnly();
     if (index !== this.#database) {
       this.#database = index;
       commands.begin(2);
       commands.text("SELECT");
       commands.integer(index);
     }
-    if (this.#inBlock) {
-      if (this.#blockStart < 0) this.#blockStart = commands.at;
-      else if (!this.#hasMulti) {
-        // A single command needs no MULTI around it.
-        commands.insert(this.#blockStart, MULTI);
-        this.#hasMulti = true;
+    if (!this.#inBlock) return;
+    if (this.#blockStart < 0) this.#blockStart = commands.at;
+    else if (!this.#hasMulti) {
+      // A single command needs no MULTI around it.
+      commands.insert(this.#blockStart, MULTI);
+      this.#hasMulti = true;
+      for (const [i, at] of this.#replicasOnly.entries()) {
+        if (at >= this.#blockStart) this.#replicasOnly[i] = at + MULTI.length;
       }
     }
-    commands.begin(count);
-    return commands;
+  }
+
+  #endReplicasOnly(): void {
+    if (this.#replicasFrom < 0) return;
+    this.#replicasOnly.push(this.#replicasFrom, this.#commands.at);
+    this.#replicasFrom = -1;
   }
 
   beginBlock(): void {
@@ -43,24 +77,45 @@ export class Journal {
   }
 
   endBlock(): void {
+    this.#endReplicasOnly();
     if (this.#hasMulti) {
-      this.commands.begin(1);
-      this.commands.text("EXEC");
+      this.#commands.begin(1);
+      this.#commands.text("EXEC");
     }
     this.#inBlock = false;
     this.#blockStart = -1;
     this.#hasMulti = false;
   }
 
-  /** The next command names its database again: a new file begins. */
+  /** The next command names its database again: a new file begins, or a new replica. */
   forgetDatabase(): void {
     this.#database = -1;
   }
 
-  #stamp(): void {
-    const second = Math.floor(Date.now() / 1000);
-    if (second === this.#stampedSecond) return;
-    this.#stampedSecond = second;
-    this.commands.line(`#TS:${second}`);
+  /** All bytes since the last reset, for replicas; valid until the next command. */
+  forReplicas(): Uint8Array {
+    return this.#commands.bytes.subarray(0, this.#commands.at);
+  }
+
+  /** Those for the disk; the same. */
+  forDisk(): Uint8Array {
+    this.#endReplicasOnly();
+    const all = this.forReplicas();
+    const ranges = this.#replicasOnly;
+    if (ranges.length === 0) return all;
+    const kept: Uint8Array[] = [];
+    let from = 0;
+    for (let i = 0; i < ranges.length; i += 2) {
+      kept.push(all.subarray(from, ranges[i]!));
+      from = ranges[i + 1]!;
+    }
+    kept.push(all.subarray(from));
+    return Buffer.concat(kept);
+  }
+
+  reset(): void {
+    this.#commands.reset();
+    this.#replicasOnly.length = 0;
+    this.#replicasFrom = -1;
   }
 }

@@ -7,6 +7,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { latin1 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Request } from "../protocol/request.ts";
@@ -18,10 +19,12 @@ import { removeIfThere, replaceFile, syncFolder } from "./files.ts";
 import { FolderLock } from "./folder-lock.ts";
 import { Journal } from "./journal.ts";
 import { emptyManifest, formatManifest, type Manifest, parseManifest } from "./manifest.ts";
-import { RdbError } from "./rdb-reader.ts";
-import { Snapshot } from "./snapshot.ts";
+import { RdbError, type RdbReader } from "./rdb-reader.ts";
+import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts";
+import { FileSnapshot, Snapshots, type SnapshotTask } from "./snapshots.ts";
+import { formatPlace, placeFields, placeOf, type StreamPlace } from "./stream-place.ts";
 
-const SLICE_MS = 0.5;
+const NO_BYTES = new Uint8Array(0);
 const PROGRESS_LOG_MS = 2000;
 /** How long after a save or rewrite that failed the next one begins by itself. */
 const RETRY_MS = 5000;
@@ -56,6 +59,11 @@ export interface PersistenceOptions {
   readonly settings: PersistenceSettings;
   /** Runs a command that was read; throws where there is none of that name. */
   readonly execute: (request: Request) => void;
+  /** Where in a replication stream the data is now; null where that is not known. */
+  readonly place: () => StreamPlace | null;
+  /** Whether commands are wanted for replicas, and what takes them. */
+  readonly wantsCommands: () => boolean;
+  readonly onCommands: (bytes: Uint8Array) => void;
   /** Ends the process: the disk failed under a promise that was made. */
   readonly die: (reason: string) => void;
 }
@@ -73,7 +81,7 @@ export class Persistence {
   #manifest: Manifest = emptyManifest();
   #aof: AofFile | null = null;
   #lock: FolderLock | null = null;
-  #snapshot: Snapshot | null = null;
+  readonly #snapshots: Snapshots;
   /** A rewrite or save that is to start when the present one has ended. */
   #rewriteScheduled = false;
   #saveScheduled = false;
@@ -83,6 +91,8 @@ export class Persistence {
    * goes on naming the old files alone, which belong together.
    */
   #baseAwaited = false;
+  /** It is off while all data is being replaced. */
+  #reopensAof = false;
   /** Bytes of the append-only file when it was last rewritten. */
   #rewrittenBytes = 0;
   /** Bytes of its parts but the one being appended to. */
@@ -94,9 +104,8 @@ export class Persistence {
   loadTotalBytes = 0;
   loadedBytes = 0;
   loadStartedMs = 0;
-  /** What the snapshot under way is for. */
-  task: "none" | "save" | "rewrite" = "none";
-  taskStartedMs = 0;
+  /** Where in a replication stream the data was that has been loaded. */
+  loadedPlace: StreamPlace | null = null;
   lastSaveMs: number;
   lastSaveOk = true;
   lastSaveTryMs = 0;
@@ -108,6 +117,7 @@ export class Persistence {
   /** Changes since the last save. */
   changes = 0;
   #changesAtStart = 0;
+  #stampedSecond = 0;
 
   constructor(options: PersistenceOptions) {
     this.#options = options;
@@ -115,12 +125,23 @@ export class Persistence {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#settings = options.settings;
+    this.#snapshots = new Snapshots(options.clock);
     this.lastSaveMs = options.clock.nowMs;
   }
 
   /** Where changes are to be written; null while nobody wants them. */
   get journal(): Journal | null {
-    return this.#aof === null || this.loading ? null : this.#journal;
+    const isWanted = this.#aof !== null || this.#options.wantsCommands();
+    return isWanted && !this.loading ? this.#journal : null;
+  }
+
+  /** What the snapshot under way is for. */
+  get task(): SnapshotTask {
+    return this.#snapshots.task;
+  }
+
+  get taskStartedMs(): number {
+    return this.#snapshots.startedMs;
   }
 
   get aofEnabled(): boolean {
@@ -133,8 +154,7 @@ export class Persistence {
 
   /** How far the snapshot under way is. */
   get progress(): { readonly entries: number; readonly total: number } {
-    const walk = this.#snapshot?.walk;
-    return { entries: walk?.visited ?? 0, total: walk?.total ?? 0 };
+    return this.#snapshots.progress;
   }
 
   get aofBytes(): number {
@@ -146,7 +166,7 @@ export class Persistence {
   }
 
   get aofPendingBytes(): number {
-    return this.#journal.commands.at;
+    return this.#journal.usedBytes + (this.#aof?.unwrittenBytes ?? 0);
   }
 
   get aofDelayedSyncs(): number {
@@ -161,7 +181,6 @@ export class Persistence {
   configure(settings: PersistenceSettings): void {
     this.#settings = settings;
     if (this.#aof !== null) this.#aof.policy = settings.fsync;
-    this.#journal.stamping = settings.stamping;
     this.#updateRefusal();
   }
 
@@ -179,12 +198,24 @@ export class Persistence {
 
   // ── The append-only file ───────────────────────────────────────────────────────────────────
 
-  /** To be called before replies leave: what they acknowledge is then as safe as promised. */
+  /**
+   * To be called before replies leave: what they acknowledge is then as safe as promised, and in
+   * the stream for replicas.
+   */
   flush(): void {
+    const journal = this.#journal;
+    if (journal.inBlock) return;
+    const hasCommands = journal.usedBytes > 0;
+    if (hasCommands) this.#options.onCommands(journal.forReplicas());
     const aof = this.#aof;
-    if (aof === null) return;
+    if (aof === null) {
+      if (hasCommands) journal.reset();
+      return;
+    }
     const maySync = this.#settings.syncsWhileRewriting || this.task === "none";
-    aof.append(this.#journal.commands, this.#clock.nowMs, maySync);
+    if (hasCommands && this.#settings.stamping) this.#stamp(aof);
+    aof.append(hasCommands ? this.#forDisk() : NO_BYTES, this.#clock.nowMs, maySync);
+    if (hasCommands) journal.reset();
     if (aof.error === this.#toldError) return;
     this.#toldError = aof.error;
     this.#updateRefusal();
@@ -198,6 +229,27 @@ export class Persistence {
         "Can't recover from an AOF write error when the AOF fsync policy is 'always'. Exiting...",
       );
     }
+  }
+
+  /** The commands for the file, and behind them where in a replication stream they end. */
+  #forDisk(): Uint8Array {
+    const commands = this.#journal.forDisk();
+    const place = this.#options.place();
+    if (place === null) return commands;
+    return Buffer.concat([commands, latin1(formatPlace(place))]);
+  }
+
+  #stamp(aof: AofFile): void {
+    const second = Math.floor(Date.now() / 1000);
+    if (second === this.#stampedSecond) return;
+    this.#stampedSecond = second;
+    aof.append(latin1(`#TS:${second}\r\n`), this.#clock.nowMs, false);
+  }
+
+  /** Data and stream meet here: all commands so far are written, and the next names its database. */
+  markStream(): void {
+    this.flush();
+    this.#journal.forgetDatabase();
   }
 
   /** From here to `endBlock` commands belong together: a transaction. */
@@ -264,9 +316,8 @@ export class Persistence {
       this.flush();
       this.#aof?.close();
       this.#aof = null;
-      this.#journal.commands.reset();
       // A base of an earlier moment than the last command must not take the place of all parts.
-      if (this.task === "rewrite") this.#snapshot?.abandon();
+      if (this.task === "rewrite") this.#snapshots.abandon();
       this.#rewriteScheduled = false;
       this.#baseAwaited = false;
       this.#toldError = "";
@@ -281,7 +332,7 @@ export class Persistence {
       this.#openIncrement(true);
       if (this.task !== "rewrite") return this.rewrite();
       // The base being written began before the increment: changes between them would be lost.
-      this.#snapshot?.abandon();
+      this.#snapshots.abandon();
       this.#rewriteScheduled = true;
       return "";
     } catch (error) {
@@ -291,26 +342,32 @@ export class Persistence {
 
   // ── Snapshots ──────────────────────────────────────────────────────────────────────────────
 
-  #newSnapshot(temporary: string, rdb: boolean, isBase: boolean, immediate: boolean): Snapshot {
+  /** How to write the data as it is now; its place in a replication stream is written too. */
+  #snapshotOptions(rdb: boolean, isBase: boolean, immediate: boolean): SnapshotOptions {
+    this.markStream();
     const { checking, compressing } = this.#settings;
-    return new Snapshot(this.#space, {
-      temporary,
+    return {
       rdb,
       aux: [
         ["redis-ver", REDIS_VERSION],
         ["redis-bits", "64"],
         ["ctime", String(Math.floor(this.#clock.nowMs / 1000))],
         ["used-mem", String(this.#space.heap.usedBytes)],
+        ...placeFields(this.#options.place()),
         ["aof-base", isBase ? "1" : "0"],
         ["stormdb-ver", STORMDB_VERSION],
       ],
       compressing,
       checking,
       immediate,
-    });
+    };
   }
 
-  get #rdbPath(): string {
+  #fileSnapshot(path: string, rdb: boolean, isBase: boolean, immediate: boolean): FileSnapshot {
+    return new FileSnapshot(this.#space, path, this.#snapshotOptions(rdb, isBase, immediate));
+  }
+
+  get rdbPath(): string {
     const { dbFileName, folder } = this.#settings;
     return join(folder, dbFileName);
   }
@@ -319,23 +376,18 @@ export class Persistence {
   save(): string {
     if (this.task === "save") return "ERR Background save already in progress";
     // Only one walk at a time: what a rewrite has under way is given up, and started again later.
-    if (this.#snapshot !== null) {
-      this.#snapshot.abandon();
-      while (!this.#snapshot.advance(Number.POSITIVE_INFINITY));
-      this.#snapshot = null;
-      this.task = "none";
-      this.#rewriteScheduled = true;
-    }
+    if (this.task === "rewrite") this.#rewriteScheduled = true;
+    this.#snapshots.stop();
     const started = performance.now();
     this.lastSaveTryMs = this.#clock.nowMs;
     try {
-      const snapshot = this.#newSnapshot(`${this.#rdbPath}.tmp-${process.pid}`, true, false, true);
-      snapshot.finishNow(this.#rdbPath);
+      const temporary = `${this.rdbPath}.tmp-${process.pid}`;
+      this.#fileSnapshot(temporary, true, false, true).finishNow(this.rdbPath);
       this.#saved(started, 0);
       return "";
     } catch (error) {
       this.#setSaveOk(false);
-      this.#log.warning(`Error saving ${this.#rdbPath}: ${(error as Error).message}`);
+      this.#log.warning(`Error saving ${this.rdbPath}: ${(error as Error).message}`);
       return "ERR";
     }
   }
@@ -351,7 +403,7 @@ export class Persistence {
     this.lastSaveSeconds = Math.floor((performance.now() - started) / 1000);
     this.changes = changesLeft;
     this.saves++;
-    this.#log.notice(`DB saved on disk: ${this.#rdbPath}`);
+    this.#log.notice(`DB saved on disk: ${this.rdbPath}`);
   }
 
   /** For within a transaction, of which no file is to hold a half. */
@@ -365,8 +417,9 @@ export class Persistence {
 
   /** BGSAVE: returns the reply, an error text where it starts with "ERR". */
   saveInBackground(scheduled: boolean): string {
-    if (this.task === "save") return "ERR Background save already in progress";
-    if (this.task === "rewrite") {
+    const inProgress = "ERR Background save already in progress";
+    if (this.task === "save" || (this.task === "sync" && !scheduled)) return inProgress;
+    if (this.task !== "none") {
       if (!scheduled) {
         return "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
       }
@@ -375,18 +428,26 @@ export class Persistence {
     }
     this.lastSaveTryMs = this.#clock.nowMs;
     this.#changesAtStart = this.changes;
+    let file: FileSnapshot;
     try {
-      this.#snapshot = this.#newSnapshot(`${this.#rdbPath}.tmp-${process.pid}`, true, false, false);
+      file = this.#fileSnapshot(`${this.rdbPath}.tmp-${process.pid}`, true, false, false);
     } catch (error) {
       this.#setSaveOk(false);
       this.#log.warning(`Can't save in background: ${(error as Error).message}`);
       return `ERR ${(error as Error).message}`;
     }
-    this.task = "save";
     this.#log.notice("Background saving started");
-    this.#run(async (snapshot, started) => {
-      await snapshot.finish(this.#rdbPath);
-      this.#saved(started, this.changes - this.#changesAtStart);
+    const started = performance.now();
+    this.#snapshots.run("save", file.snapshot, {
+      finish: async () => {
+        await file.finish(this.rdbPath);
+        this.#saved(started, this.changes - this.#changesAtStart);
+      },
+      failed: (error) => {
+        this.#setSaveOk(false);
+        this.#log.warning(`Background saving failed: ${error.message}`);
+      },
+      abandon: () => file.abandon(),
     });
     return "Background saving started";
   }
@@ -396,13 +457,14 @@ export class Persistence {
     if (this.task === "rewrite") {
       return "ERR Background append only file rewriting already in progress";
     }
-    if (this.task === "save") {
+    if (this.task !== "none") {
       this.#rewriteScheduled = true;
       return "";
     }
     this.#rewriteScheduled = false;
     this.#rewriteTriedMs = this.#clock.nowMs;
     const { appendFileName, rdbPreamble } = this.#settings;
+    let file: FileSnapshot;
     try {
       mkdirSync(this.#path(""), { recursive: true });
       // From here on commands go to an increment that belongs to the new base.
@@ -414,28 +476,112 @@ export class Persistence {
         earlier.close();
       } else this.#readManifest();
       const temporary = this.#path(`temp-rewriteaof-${process.pid}.aof`);
-      this.#snapshot = this.#newSnapshot(temporary, rdbPreamble, true, false);
+      file = this.#fileSnapshot(temporary, rdbPreamble, true, false);
     } catch (error) {
       this.lastRewriteOk = false;
       this.#log.warning(`Can't rewrite the append only file: ${(error as Error).message}`);
       return `ERR ${(error as Error).message}`;
     }
-    this.task = "rewrite";
     this.#log.notice("Background append only file rewriting started");
     const sequence = (this.#manifest.base?.sequence ?? 0) + 1;
     const name = `${appendFileName}.${sequence}.base.${rdbPreamble ? "rdb" : "aof"}`;
     // With the append-only file off nothing is being appended, so no increment is kept.
     const last = this.#manifest.increments.at(-1)?.sequence ?? 0;
     const kept = this.#aof === null ? last + 1 : last;
-    this.#run(async (snapshot, started) => {
-      await snapshot.finish(this.#path(name));
-      this.#replaceBase({ name, sequence }, kept);
-      this.lastRewriteOk = true;
-      this.lastRewriteSeconds = Math.floor((performance.now() - started) / 1000);
-      this.rewrites++;
-      this.#log.notice("Background AOF rewrite finished successfully");
+    const started = performance.now();
+    this.#snapshots.run("rewrite", file.snapshot, {
+      finish: async () => {
+        await file.finish(this.#path(name));
+        this.#replaceBase({ name, sequence }, kept);
+        this.lastRewriteOk = true;
+        this.lastRewriteSeconds = Math.floor((performance.now() - started) / 1000);
+        this.rewrites++;
+        this.#log.notice("Background AOF rewrite finished successfully");
+      },
+      failed: (error) => {
+        this.lastRewriteOk = false;
+        this.#log.warning(`Background AOF rewrite failed: ${error.message}`);
+      },
+      abandon: () => file.abandon(),
     });
     return "";
+  }
+
+  // ── For replicas ───────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Gives the sink all data as it is now, as RDB, in slices; `done` gets an error text or "".
+   * False: another snapshot is under way.
+   */
+  streamTo(sink: SnapshotSink, done: (error: string) => void): boolean {
+    if (this.task !== "none" || this.loading) return false;
+    const options = this.#snapshotOptions(true, false, false);
+    const snapshot = new Snapshot(this.#space, sink, options);
+    this.#snapshots.run("sync", snapshot, {
+      finish: () => {
+        snapshot.end();
+        setImmediate(() => done(""));
+        return Promise.resolve();
+      },
+      failed: (error) => done(error.message),
+      abandon: () => {
+        snapshot.abandon();
+        done("given up");
+      },
+    });
+    return true;
+  }
+
+  /** The same to a file. */
+  writeFor(path: string, done: (error: string) => void): boolean {
+    if (this.task !== "none" || this.loading) return false;
+    const file = this.#fileSnapshot(`${path}.tmp`, true, false, false);
+    this.#snapshots.run("sync", file.snapshot, {
+      finish: async () => {
+        await file.finish(path);
+        setImmediate(() => done(""));
+      },
+      failed: (error) => done(error.message),
+      abandon: () => {
+        file.abandon();
+        done("given up");
+      },
+    });
+    return true;
+  }
+
+  /** Loads an RDB file in place of all data. Throws RdbError and what the system says. */
+  async replaceBy(path: string): Promise<RdbReader> {
+    this.loadTotalBytes = fileBytes(path);
+    this.loadedBytes = 0;
+    this.loadStartedMs = this.#clock.nowMs;
+    this.#reopensAof = this.aofEnabled;
+    this.setAppendOnly(false);
+    this.loading = true;
+    this.#space.frozen = true;
+    this.#snapshots.stop();
+    this.#space.flushAll();
+    try {
+      return await readRdb(path, this.#space, true, this.#progressReporter(path));
+    } finally {
+      this.loading = false;
+      this.#space.frozen = false;
+      this.changes = 0;
+    }
+  }
+
+  /** Gives the snapshot under way up. */
+  stopSnapshot(): void {
+    this.#snapshots.stop();
+  }
+
+  /** All data has been replaced, and where it is in the stream is known: the append-only file begins anew. */
+  replaced(): void {
+    if (!this.aofEnabled && !this.#reopensAof) return;
+    this.#reopensAof = false;
+    this.setAppendOnly(false);
+    const error = this.setAppendOnly(true);
+    if (error !== "") this.#log.warning(`Can't begin the append only file anew: ${error}`);
   }
 
   /** Writes the base that is awaited, and meanwhile does nothing else. */
@@ -447,7 +593,7 @@ export class Persistence {
     const sequence = (this.#manifest.base?.sequence ?? 0) + 1;
     const name = `${appendFileName}.${sequence}.base.${rdbPreamble ? "rdb" : "aof"}`;
     const temporary = this.#path(`temp-rewriteaof-${process.pid}.aof`);
-    this.#newSnapshot(temporary, rdbPreamble, true, true).finishNow(this.#path(name));
+    this.#fileSnapshot(temporary, rdbPreamble, true, true).finishNow(this.#path(name));
     this.#replaceBase({ name, sequence }, this.#manifest.increments.at(-1)!.sequence);
   }
 
@@ -474,35 +620,6 @@ export class Persistence {
     this.#writeManifest();
     this.#measureEarlier();
     this.#rewrittenBytes = this.aofBytes;
-  }
-
-  /** Advances the snapshot in slices; `finish` then makes a file of it. */
-  #run(finish: (snapshot: Snapshot, started: number) => Promise<void>): void {
-    const started = performance.now();
-    const { task } = this;
-    const snapshot = this.#snapshot!;
-    this.taskStartedMs = this.#clock.nowMs;
-    const slice = async () => {
-      if (this.#snapshot !== snapshot) return;
-      if (!snapshot.advance(performance.now() + SLICE_MS)) {
-        setImmediate(slice);
-        return;
-      }
-      try {
-        await finish(snapshot, started);
-      } catch (error) {
-        if (this.#snapshot !== snapshot) return;
-        const message = (error as Error).message;
-        if (task === "save") this.#setSaveOk(false);
-        else this.lastRewriteOk = false;
-        this.#log.warning(
-          `Background ${task === "save" ? "saving" : "AOF rewrite"} failed: ${message}`,
-        );
-      }
-      this.#snapshot = null;
-      this.task = "none";
-    };
-    setImmediate(slice);
   }
 
   /** Regular work: postponed writes and syncs, save points, automatic rewrites. */
@@ -548,12 +665,7 @@ export class Persistence {
   /** The last things before the end; `saves` is what SHUTDOWN asked for. Returns an error or "". */
   close(saves: "save" | "nosave" | "default"): string {
     const { savePoints } = this.#settings;
-    if (this.#snapshot !== null) {
-      this.#snapshot.abandon();
-      while (!this.#snapshot.advance(Number.POSITIVE_INFINITY));
-      this.#snapshot = null;
-      this.task = "none";
-    }
+    this.#snapshots.stop();
     if (this.#aof !== null) {
       this.flush();
       // It stays open: where the end is put off, commands go on.
@@ -586,7 +698,7 @@ export class Persistence {
     try {
       if (appendOnly || savePoints.length > 0) await this.#lockFolder(folder);
       if (appendOnly) await this.#loadAof();
-      else if (existsSync(this.#rdbPath)) await this.#loadRdb();
+      else if (existsSync(this.rdbPath)) await this.#loadRdb();
     } catch (error) {
       if (error instanceof LoadError) throw error;
       throw new LoadError(`can't load the data in ${folder}: ${(error as Error).message}`);
@@ -644,13 +756,14 @@ export class Persistence {
   }
 
   async #loadRdb(): Promise<void> {
-    const path = this.#rdbPath;
+    const path = this.rdbPath;
     this.loadTotalBytes = fileBytes(path);
     this.loadedBytes = 0;
     const started = performance.now();
     try {
       const { checking } = this.#settings;
       const reader = await readRdb(path, this.#space, checking, this.#progressReporter(path));
+      this.loadedPlace = placeOf(reader);
       this.#log.notice(
         `DB loaded from disk: ${reader.keys} keys, ${reader.expiredKeys} expired, ${seconds(started)} seconds`,
       );
@@ -703,7 +816,7 @@ export class Persistence {
     const { appendFileName, rdbPreamble } = this.#settings;
     const name = `${appendFileName}.1.base.${rdbPreamble ? "rdb" : "aof"}`;
     const temporary = this.#path(`temp-rewriteaof-${process.pid}.aof`);
-    this.#newSnapshot(temporary, rdbPreamble, true, true).finishNow(this.#path(name));
+    this.#fileSnapshot(temporary, rdbPreamble, true, true).finishNow(this.#path(name));
     this.#manifest.base = { name, sequence: 1 };
   }
 
@@ -714,6 +827,7 @@ export class Persistence {
         execute: this.#options.execute,
         progress,
       });
+      if (outcome.commands > 0 || outcome.place !== null) this.loadedPlace = outcome.place;
       if (outcome.validBytes === outcome.totalBytes) return;
       if (!isLast || !this.#settings.loadsTruncated) {
         throw new LoadError(
@@ -738,7 +852,7 @@ export class Persistence {
     if (failed !== "") return failed;
     this.#space.flushAll();
     try {
-      readRdbNow(this.#rdbPath, this.#space);
+      readRdbNow(this.rdbPath, this.#space);
       return "";
     } catch (error) {
       return `ERR Error trying to load the RDB dump: ${(error as Error).message}`;

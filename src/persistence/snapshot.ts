@@ -13,7 +13,6 @@ import { isInteger, LIST } from "../store/entry.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import { Walk } from "../store/walk.ts";
 import { Crc64 } from "./crc64.ts";
-import { GrowingFile } from "./files.ts";
 import { RdbWriter } from "./rdb-writer.ts";
 
 const PIECE_BYTES = 1 << 16;
@@ -267,27 +266,36 @@ class CommandEncoder implements Encoder {
   }
 }
 
+/** Where a snapshot's bytes go. */
+export interface SnapshotSink {
+  /** Bytes handed over that have not left yet. */
+  readonly queuedBytes: number;
+  /** It takes no more. */
+  readonly failed: boolean;
+  /** Takes the bytes over: they must not change until `recycle` is called. */
+  append(bytes: Uint8Array, recycle: () => void): void;
+}
+
 export interface SnapshotOptions {
-  readonly temporary: string;
   /** As RDB, or as commands. */
   readonly rdb: boolean;
   readonly aux: readonly (readonly [string, string])[];
   readonly compressing: boolean;
   readonly checking: boolean;
-  /** It will be finished at once, by `finishNow`. */
+  /** All of it will be encoded at once, by `encodeNow`. */
   readonly immediate: boolean;
 }
 
 export class Snapshot {
   readonly #encoder: Encoder;
-  readonly #file: GrowingFile;
+  readonly #sink: SnapshotSink;
   /** Buffers that have been written and can be filled again. */
   readonly #pool: Uint8Array<ArrayBuffer>[] = [];
   readonly walk: Walk;
 
-  /** Begins a snapshot of this moment. Throws where the file cannot be created. */
-  constructor(space: Keyspace, options: SnapshotOptions) {
-    this.#file = new GrowingFile(options.temporary, options.immediate);
+  /** Begins a snapshot of this moment. */
+  constructor(space: Keyspace, sink: SnapshotSink, options: SnapshotOptions) {
+    this.#sink = sink;
     const encoder = options.rdb ? new RdbEncoder(space, options) : new CommandEncoder(space);
     this.#encoder = encoder;
     encoder.begin();
@@ -297,13 +305,13 @@ export class Snapshot {
     });
   }
 
-  /** Hands what is encoded to the file. */
+  /** Hands what is encoded to the sink. */
   #pass(): void {
     const { out } = this.#encoder;
     const { bytes } = out;
     this.#encoder.piece(bytes, out.at);
     // The buffers go round: garbage would be more than the data that they carry.
-    this.#file.append(bytes.subarray(0, out.at), () => {
+    this.#sink.append(bytes.subarray(0, out.at), () => {
       if (bytes.length <= POOLED_BYTES_MAX && this.#pool.length < POOLED_MAX)
         this.#pool.push(bytes);
     });
@@ -313,8 +321,8 @@ export class Snapshot {
 
   /** Works until `endMs` (of performance.now) at most; returns whether all entries are encoded. */
   advance(endMs: number): boolean {
-    if (this.#file.failed) this.walk.ignoreRest();
-    while (this.#file.queuedBytes < QUEUED_BYTES_MAX) {
+    if (this.#sink.failed) this.walk.ignoreRest();
+    while (this.#sink.queuedBytes < QUEUED_BYTES_MAX) {
       if (this.#encoder.step()) {
         if (this.#encoder.out.at >= PIECE_BYTES) this.#pass();
       } else if (this.walk.done) return true;
@@ -324,32 +332,21 @@ export class Snapshot {
     return false;
   }
 
-  #finishEncoding(): void {
+  /** Encodes what comes behind the entries: to be called when all of them are. */
+  end(): void {
     this.#encoder.end();
     this.#pass();
-    if (this.#encoder instanceof RdbEncoder) this.#file.append(this.#encoder.checksum());
+    if (this.#encoder instanceof RdbEncoder) this.#sink.append(this.#encoder.checksum(), () => {});
   }
 
-  /** Waits until the file is on disk under its name; returns its size. Throws what went wrong. */
-  async finish(path: string): Promise<number> {
-    this.#finishEncoding();
-    await this.#file.finish(path);
-    return this.#file.writtenBytes;
-  }
-
-  /** Does all of it at once; returns the file's size. Throws what went wrong. */
-  finishNow(path: string): number {
-    while (!this.walk.done) {
-      this.walk.advance(1000);
-    }
-    this.#finishEncoding();
-    this.#file.finishNow(path);
-    return this.#file.writtenBytes;
+  /** Encodes all of it at once. */
+  encodeNow(): void {
+    while (!this.walk.done) this.walk.advance(1000);
+    this.end();
   }
 
   /** Nobody wants it any more; the walk has still to be advanced to its end. */
   abandon(): void {
     this.walk.ignoreRest();
-    this.#file.discard();
   }
 }

@@ -56,6 +56,16 @@ export const TIMEOUT_NOT_A_FLOAT = "ERR timeout is not a float or out of range";
 export const TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
 export const TIMEOUT_NEGATIVE = "ERR timeout is negative";
 
+export const READ_ONLY_REPLICA = "READONLY You can't write against a read only replica.";
+export const NOT_ENOUGH_REPLICAS = "NOREPLICAS Not enough good replicas to write.";
+export const PRIMARY_DOWN =
+  "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+export const NO_PRIMARY_LINK = "NOMASTERLINK Can't SYNC while not connected with my master";
+export const WAIT_ON_REPLICA =
+  "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.";
+export const UNBLOCKED_BY_ROLE =
+  "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
+
 /** Protocol errors: the connection is closed after them. */
 export const TOO_BIG_INLINE = "ERR Protocol error: too big inline request";
 export const UNBALANCED_QUOTES = "ERR Protocol error: unbalanced quotes in request";

@@ -129,6 +129,11 @@ export class Config implements ConfigService {
       .filter((word) => word !== "");
   }
 
+  /** Notes a value that has been set in another way, for CONFIG GET and CONFIG REWRITE. */
+  keep(name: string, value: string): void {
+    this.#store(name, value);
+  }
+
   /** Calls `listener` with every directive that CONFIG SET changes. */
   onChange(listener: (name: string) => void): void {
     this.#listeners.push(listener);

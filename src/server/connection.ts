@@ -6,6 +6,7 @@ import type { Request } from "../protocol/request.ts";
 import type { RequestParser } from "../protocol/request-parser.ts";
 import { CHANNEL, PATTERN, SHARD, type Subscriptions } from "../pubsub/pubsub.ts";
 import type { Database } from "../store/database.ts";
+import type { AckWait } from "./ack-waits.ts";
 import type { Waiter } from "./blocking.ts";
 import type { Watch } from "./key-events.ts";
 import type { Backlogged, OutputClass } from "./output.ts";
@@ -60,6 +61,10 @@ export class Connection implements Client {
   paused = false;
   /** Waits for a key; the same. */
   waiter: Waiter | null = null;
+  /** Waits for replicas; the same. */
+  ackWait: AckWait | null = null;
+  /** It follows this server. */
+  isReplica = false;
   subscriptions: Subscriptions | null = null;
   transaction: Transaction | null = null;
   /** Keys that it watches; null without any. */
@@ -96,20 +101,22 @@ export class Connection implements Client {
   }
 
   get isWaiting(): boolean {
-    return this.waiter !== null;
+    return this.waiter !== null || this.ackWait !== null;
   }
 
   /** Whether its input has to wait. */
   get isHeld(): boolean {
-    return this.paused || this.waiter !== null;
+    return this.paused || this.isWaiting;
   }
 
   get type(): string {
+    if (this.isReplica) return "replica";
     return this.subscriptions === null ? "normal" : "pubsub";
   }
 
   /** Which output limit holds for it; monitors get messages like subscribers. */
   get outputClass(): OutputClass {
+    if (this.isReplica) return "slave";
     return this.subscriptions !== null || this.isMonitor ? "pubsub" : "normal";
   }
 
@@ -124,10 +131,10 @@ export class Connection implements Client {
     const free = this.pending === null ? 0 : this.pending.bytes.length - queued;
     const { subscriptions, transaction } = this;
     const flags = [
-      this.isMonitor ? "O" : "",
+      this.isMonitor ? "O" : this.isReplica ? "S" : "",
       subscriptions !== null ? "P" : "",
       transaction !== null ? "x" : "",
-      this.waiter !== null ? "b" : "",
+      this.isWaiting ? "b" : "",
       this.watchBroken ? "d" : "",
       this.closing ? "c" : "",
       this.isUnix ? "U" : "",

@@ -122,6 +122,13 @@ function normalizeEventClasses(value: string): readonly [string, string] {
     : [formatEventClasses(classes), ""];
 }
 
+/** "host port", or nothing. */
+function checkPrimary(words: readonly string[]): string {
+  if (words.join(" ").toLowerCase() === "no one" || words.length === 0) return "";
+  const isPort = /^[0-9]{1,5}$/.test(words[1] ?? "") && Number(words[1]) <= 65535;
+  return words.length === 2 && isPort ? "" : "argument must be a host and a port";
+}
+
 /** "seconds changes", repeated. */
 function checkSavePoints(words: readonly string[]): string {
   const wrong = "Invalid save parameters";
@@ -198,5 +205,24 @@ export const DIRECTIVES: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["aof-load-truncated", set(boolean("yes"))],
   ["aof-use-rdb-preamble", set(boolean("yes"))],
   ["aof-timestamp-enabled", set(boolean("no"))],
+  ["replicaof", { ...fix({ kind: "words", default: "", check: checkPrimary }), alias: "slaveof" }],
+  ["masterauth", { ...set(text("")), secret: true }],
+  ["masteruser", set(text(""))],
+  ["replica-read-only", set(boolean("yes"), "slave-read-only")],
+  ["replica-serve-stale-data", set(boolean("yes"), "slave-serve-stale-data")],
+  ["replica-priority", set(integer(100, 0, INT_MAX), "slave-priority")],
+  ["replica-announced", set(boolean("yes"))],
+  ["replica-announce-ip", set(text(""), "slave-announce-ip")],
+  ["replica-announce-port", set(integer(0, 0, 65535n), "slave-announce-port")],
+  ["repl-diskless-sync", set(boolean("yes"))],
+  ["repl-diskless-sync-delay", set(integer(5, 0, INT_MAX))],
+  ["repl-diskless-sync-max-replicas", set(integer(0, 0, INT_MAX))],
+  ["repl-diskless-load", set(choice("disabled", "disabled", "on-empty-db", "swapdb"))],
+  ["repl-ping-replica-period", set(integer(10, 1, INT_MAX), "repl-ping-slave-period")],
+  ["repl-timeout", set(integer(60, 1, INT_MAX))],
+  ["repl-backlog-size", set(memory("1048576", 1))],
+  ["repl-backlog-ttl", set(integer(3600, 0, INT64_MAX))],
+  ["min-replicas-to-write", set(integer(0, 0, INT_MAX), "min-slaves-to-write")],
+  ["min-replicas-max-lag", set(integer(10, 0, INT_MAX), "min-slaves-max-lag")],
   ["daemonize", fix(choice("no", "no"))],
 ]);

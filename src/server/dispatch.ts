@@ -2,6 +2,7 @@
  * The one `call()`: every command, wherever it comes from, is looked up, checked, run, measured
  * and counted here.
  */
+import { latin1Text } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import {
@@ -16,6 +17,7 @@ import {
   NO_MULTI,
   READ_ONLY,
   SKIP_SLOWLOG,
+  STALE,
   WHILE_SUBSCRIBED,
   WRITE,
 } from "../commands/command.ts";
@@ -84,6 +86,9 @@ export class Dispatch {
   tracking = true;
   pausedUntilMs = 0;
   pausedWritesOnly = false;
+  /** Why clients may not write, and why they may not even read: a matter of replication; or "". */
+  writeRefusal = "";
+  readRefusal = "";
   /** Up to where time has been given to commands, in µs. */
   #timedUs = 0;
   /** Commands called since then, and how often in all. */
@@ -149,7 +154,7 @@ export class Dispatch {
       }
     }
     if (reply.errors > 0) this.#countErrors();
-    if (client.replyMode !== "on" && client.waiter === null) this.#withhold(client, start);
+    if (client.replyMode !== "on" && !client.isWaiting) this.#withhold(client, start);
     if (this.#blocking.hasReady) this.#serveWaiting(client);
     return true;
   }
@@ -207,6 +212,7 @@ export class Dispatch {
     if (flags & WRITE && persistence.refusal !== "" && !persistence.loading) {
       return persistence.refusal;
     }
+    if (flags & WRITE && this.writeRefusal !== "") return this.writeRefusal;
     if (
       client.subscriptions !== null &&
       client.protocol === 2 &&
@@ -214,8 +220,10 @@ export class Dispatch {
     ) {
       return errors.subscribersOnly(command.fullName);
     }
+    if (this.readRefusal !== "" && (flags & STALE) === 0) return this.readRefusal;
     if (persistence.loading && (flags & ALLOWED_LOADING) === 0) return errors.LOADING;
-    if (client.isMonitor && flags & (WRITE | READ_ONLY)) return errors.MONITOR_ONLY;
+    if ((client.isMonitor || client.isReplica) && flags & (WRITE | READ_ONLY))
+      return errors.MONITOR_ONLY;
     return "";
   }
 
@@ -385,6 +393,51 @@ export class Dispatch {
     if (failed && command!.spec.name === "select") {
       throw new Error(`there is no database '${request.text(1)}' (see databases)`);
     }
+  }
+
+  /** Runs a command of the primary that this server follows: it is not refused, and not answered. */
+  apply(client: Client, request: Request): void {
+    const reply = this.#reply;
+    const command = this.#commands.find(request, 0);
+    const handler = command?.handler;
+    if (handler === undefined) {
+      this.#log.warning(
+        `The master sent a command that is unknown here: '${request.text(0)}'. The data is not the same any more.`,
+      );
+      return;
+    }
+    const start = reply.at;
+    const context = this.#context;
+    const { journal } = this.#persistence;
+    context.args = request;
+    context.client = client;
+    context.db = client.database;
+    context.dirty = 0;
+    context.journal = journal;
+    context.effectWritten = false;
+    context.mayBlock = false;
+    // Keys expire when the primary says so.
+    this.#keyspace.frozen = true;
+    try {
+      handler(context);
+    } finally {
+      this.#keyspace.frozen = false;
+      context.mayBlock = true;
+    }
+    if (reply.errors > 0) {
+      const text = latin1Text(reply.bytes, start, reply.at).trim();
+      this.#log.warning(`This replica fails to repeat '${command!.fullName}': ${text}`);
+    }
+    reply.at = start;
+    reply.errors = 0;
+    this.calls++;
+    if (context.dirty > 0) {
+      this.#persistence.changes += context.dirty;
+      if (journal !== null && !context.effectWritten && command!.bits & WRITE) {
+        journal.begin(context.db.index, request.count).requestBody(request);
+      }
+    }
+    if (this.#blocking.hasReady) this.#blocking.serve(this.#retry);
   }
 
   /** The client broke the protocol: it is told, and closed. */

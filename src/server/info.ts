@@ -2,6 +2,9 @@
 import { totalmem } from "node:os";
 import { percentileUsec } from "../commands/command.ts";
 import { CHANNEL, PATTERN, SHARD } from "../pubsub/pubsub.ts";
+import { hostOf } from "../replication/failover.ts";
+import type { ReplicaState } from "../replication/primary.ts";
+import type { PrimaryLink } from "../replication/primary-link.ts";
 import { REDIS_VERSION, STORMDB_VERSION } from "../version.ts";
 import type { Server } from "./server.ts";
 
@@ -89,7 +92,7 @@ function clientFields(server: Server): Fields {
     ["maxclients", server.config.number("maxclients")],
     ["client_recent_max_input_buffer", inputMax],
     ["client_recent_max_output_buffer", outputMax],
-    ["blocked_clients", server.blocking.count],
+    ["blocked_clients", server.blocking.count + server.replication.ackWaits.count],
     ["tracking_clients", 0],
     ["clients_in_timeout_table", 0],
     ["total_blocking_keys", server.blocking.keyCount],
@@ -191,9 +194,9 @@ function statsFields(server: Server): Fields {
     ["instantaneous_input_kbps", (rates.inputBytes / 1024).toFixed(2)],
     ["instantaneous_output_kbps", (rates.outputBytes / 1024).toFixed(2)],
     ["rejected_connections", server.connectionsRejected],
-    ["sync_full", 0],
-    ["sync_partial_ok", 0],
-    ["sync_partial_err", 0],
+    ["sync_full", server.replication.core.primary.fullSyncs],
+    ["sync_partial_ok", server.replication.core.primary.partialSyncs],
+    ["sync_partial_err", server.replication.core.primary.refusedSyncs],
     ["expired_keys", keyspace.expired],
     ["evicted_keys", 0],
     ["evicted_clients", 0],
@@ -211,18 +214,78 @@ function statsFields(server: Server): Fields {
 }
 
 function replicationFields(server: Server): Fields {
+  const { config, replication } = server;
+  const { backlog, id, link, position, primary, secondId, secondPosition } = replication.core;
+  const { followers } = primary;
+  const minReplicas = config.number("min-replicas-to-write");
+  const nowMs = server.clock.nowMs;
   return [
-    ["role", "master"],
-    ["connected_slaves", 0],
-    ["master_failover_state", "no-failover"],
-    ["master_replid", server.runId],
-    ["master_replid2", "0".repeat(40)],
-    ["master_repl_offset", 0],
-    ["second_repl_offset", -1],
-    ["repl_backlog_active", 0],
-    ["repl_backlog_size", 1048576],
-    ["repl_backlog_first_byte_offset", 0],
-    ["repl_backlog_histlen", 0],
+    ["role", link === null ? "master" : "slave"],
+    ...(link === null ? [] : linkFields(server, link)),
+    ["connected_slaves", followers.length],
+    ...(minReplicas > 0 ? [["min_slaves_good_slaves", primary.goodCount] as const] : []),
+    ...followers.map((replica, i) => {
+      const lag = replica.ackMs === 0 ? -1 : Math.floor((nowMs - replica.ackMs) / 1000);
+      const state = STATES[replica.state];
+      return [
+        `slave${i}`,
+        `ip=${hostOf(replica)},port=${replica.port},state=${state},offset=${replica.ackPosition},lag=${lag}`,
+      ] as const;
+    }),
+    ["master_failover_state", replication.failoverState.state],
+    ["master_replid", id],
+    ["master_replid2", secondId],
+    ["master_repl_offset", position],
+    ["second_repl_offset", secondPosition < 0 ? -1 : secondPosition + 1],
+    ["repl_backlog_active", backlog === null ? 0 : 1],
+    ["repl_backlog_size", config.number("repl-backlog-size")],
+    ["repl_backlog_first_byte_offset", backlog === null ? 0 : backlog.start + 1],
+    ["repl_backlog_histlen", backlog === null ? 0 : backlog.end - backlog.start],
+  ];
+}
+
+/** Redis's names for how far a replica is. */
+const STATES: Readonly<Record<ReplicaState, string>> = {
+  announced: "wait_bgsave",
+  waiting: "wait_bgsave",
+  writing: "wait_bgsave",
+  receiving: "send_bulk",
+  loading: "send_bulk",
+  online: "online",
+};
+
+function linkFields(server: Server, link: PrimaryLink): Fields {
+  const { config, replication } = server;
+  const { host, port } = link.settings;
+  const nowMs = Date.now();
+  const isSyncing = link.state === "sync";
+  return [
+    ["master_host", host],
+    ["master_port", port],
+    ["master_link_status", link.isUp ? "up" : "down"],
+    ["master_last_io_seconds_ago", link.isUp ? Math.floor((nowMs - link.lastIoMs) / 1000) : -1],
+    ["master_sync_in_progress", isSyncing ? 1 : 0],
+    ["slave_read_repl_offset", replication.position],
+    ["slave_repl_offset", replication.position],
+    ...(isSyncing
+      ? ([
+          ["master_sync_total_bytes", link.dataBytes],
+          ["master_sync_read_bytes", link.dataTakenBytes],
+          ["master_sync_left_bytes", Math.max(0, link.dataBytes - link.dataTakenBytes)],
+          ["master_sync_last_io_seconds_ago", Math.floor((nowMs - link.lastIoMs) / 1000)],
+        ] as const)
+      : []),
+    ...(link.isUp
+      ? []
+      : [
+          [
+            "master_link_down_since_seconds",
+            Math.floor((nowMs - link.downSinceMs) / 1000),
+          ] as const,
+        ]),
+    ["slave_priority", config.number("replica-priority")],
+    ["slave_read_only", config.flag("replica-read-only") ? 1 : 0],
+    ["replica_announced", config.flag("replica-announced") ? 1 : 0],
   ];
 }
 

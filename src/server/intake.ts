@@ -136,7 +136,7 @@ export class Intake {
         output.relieve(client);
         request.shrink();
         if (client.closing || client.closed) return -1;
-        if (client.waiter !== null) {
+        if (client.isWaiting) {
           parser.begin(parser.at);
           return parser.at < end ? parser.at : -1;
         }

@@ -52,6 +52,7 @@ export class Output implements Outlet<Connection> {
   readonly #flush = () => this.flush();
   readonly #cut: (client: Connection) => void;
   readonly #beforeSend: () => void;
+  readonly #afterSend: () => void;
   #scheduled = false;
   #from = 0;
   /** Several ranges of one client are brought together here. */
@@ -60,10 +61,16 @@ export class Output implements Outlet<Connection> {
   #kept: { readonly writer: number; from: number; to: number; bytes: Uint8Array } | null = null;
 
   /**
-   * `beforeSend` is called before replies leave, so that what they say is on disk if it must be.
+   * `beforeSend` is called before replies leave, so that what they say is on disk if it must be,
+   * and `afterSend` when they have left.
    * `cut` is called for a client whose backlog is over a limit.
    */
-  constructor(writer: ReplyWriter, cut: (client: Connection) => void, beforeSend: () => void) {
+  constructor(
+    writer: ReplyWriter,
+    cut: (client: Connection) => void,
+    beforeSend: () => void,
+    afterSend: () => void,
+  ) {
     this.writer = writer;
     const pushWriter = (protocol: number) => {
       const made = new ReplyWriter();
@@ -72,6 +79,7 @@ export class Output implements Outlet<Connection> {
     };
     this.#writers = [writer, pushWriter(2), pushWriter(2), pushWriter(3)];
     this.#beforeSend = beforeSend;
+    this.#afterSend = afterSend;
     this.#cut = cut;
   }
 
@@ -152,6 +160,7 @@ export class Output implements Outlet<Connection> {
     for (const writer of this.#writers) writer.reset();
     this.#kept = null;
     this.#from = 0;
+    this.#afterSend();
   }
 
   #send(client: Connection): void {

@@ -13,7 +13,7 @@ import type { Client, SaveMode, Services } from "../commands/context.ts";
 import { parseEventClasses } from "../commands/events.ts";
 import { COMMANDS } from "../commands/index.ts";
 import { Persistence } from "../persistence/persistence.ts";
-import { MAX_CLIENTS, PROTECTED_MODE, UNBLOCKED } from "../protocol/errors.ts";
+import { MAX_CLIENTS, PROTECTED_MODE, UNBLOCKED, UNBLOCKED_BY_ROLE } from "../protocol/errors.ts";
 import { ReplyWriter } from "../protocol/reply-writer.ts";
 import { PubSub } from "../pubsub/pubsub.ts";
 import type { Database } from "../store/database.ts";
@@ -31,6 +31,7 @@ import { Output } from "./output.ts";
 import { persistenceSettings } from "./persistence-settings.ts";
 import { Rates } from "./rates.ts";
 import { Replayer } from "./replayer.ts";
+import { ServerReplication } from "./replication-service.ts";
 import { Slowlog } from "./slowlog.ts";
 import { Transactions } from "./transactions.ts";
 
@@ -74,6 +75,7 @@ export class Server implements Services {
   readonly blocking: Blocking;
   readonly transactions: Transactions;
   readonly monitors: Monitors;
+  readonly replication: ServerReplication;
   readonly dispatch: Dispatch;
   readonly intake: Intake;
   readonly rates: Rates;
@@ -123,6 +125,9 @@ export class Server implements Services {
       settings: persistenceSettings(this.config),
       execute: (request) => this.dispatch.replay(loader, request),
       die: (reason) => this.#die(reason),
+      place: () => this.replication.core.place,
+      wantsCommands: () => this.replication.wantsCommands,
+      onCommands: (bytes) => this.replication.core.feed(bytes),
     });
     this.output = new Output(
       writer,
@@ -130,7 +135,11 @@ export class Server implements Services {
         this.outputBufferCuts++;
         this.#cut(client, "its output buffer is over client-output-buffer-limit");
       },
-      () => this.persistence.flush(),
+      () => {
+        this.persistence.flush();
+        this.replication.core.pump();
+      },
+      () => this.replication.core.pump(),
     );
     this.pubsub = new PubSub(this.output);
     this.events = new KeyEvents(this.keyspace, this.pubsub);
@@ -146,8 +155,13 @@ export class Server implements Services {
       persistence: this.persistence,
       run: (client, command, request) => this.dispatch.runQueued(client, command, request),
     });
+    this.replication = new ServerReplication(
+      this,
+      (client) => this.#close(client),
+      (client, reached) => this.#answer(client, (writer) => writer.integer(reached)),
+    );
     this.keyspace.onSooner = (timeMs) => {
-      if (this.activeExpiry && !this.#stopped) this.#expireAt(timeMs);
+      if (this.#expires && !this.#stopped) this.#expireAt(timeMs);
     };
     this.keyspace.onExpired = (database, ref) => {
       this.#journalExpiry(database, ref);
@@ -210,6 +224,11 @@ export class Server implements Services {
     if (this.#listeners.length === 0) throw new Error("there is no address to listen on");
     this.#scheduleCron();
     await this.persistence.load();
+    const primary = config.words("replicaof");
+    const follows = primary.length === 2 && config.text("replicaof").toLowerCase() !== "no one";
+    const { loadedPlace } = this.persistence;
+    if (loadedPlace !== null) this.replication.core.restore(loadedPlace, follows);
+    if (follows) this.replication.follow(primary[0]!, Number(primary[1]));
   }
 
   #listen(given: string, port: number): void {
@@ -258,6 +277,7 @@ export class Server implements Services {
     if (this.#cron !== null) clearTimeout(this.#cron);
     if (this.#expiryTimer !== null) clearTimeout(this.#expiryTimer);
     this.output.flush();
+    this.replication.core.stop();
     this.persistence.release();
     for (const listener of this.#listeners) listener.stop(true);
     for (const client of this.clients.values()) client.socket.terminate();
@@ -322,7 +342,7 @@ export class Server implements Services {
         if (socket.data !== undefined) this.intake.receive(socket.data, chunk);
       },
       drain: (socket: Socket<Connection>) => {
-        if (socket.data !== undefined) this.output.drain(socket.data);
+        if (socket.data !== undefined) this.#drain(socket.data);
       },
       close: (socket: Socket<Connection>) => this.#forget(socket.data),
       error: (socket: Socket<Connection>) => this.#forget(socket.data),
@@ -372,6 +392,16 @@ export class Server implements Services {
     this.clients.delete(client.id);
     this.#leaveAll(client);
     this.blocking.release(client);
+    this.replication.ackWaits.forget(client);
+    this.replication.core.primary.forget(client.id);
+  }
+
+  #drain(client: Connection): void {
+    this.output.drain(client);
+    if (!client.isReplica || client.backlogBytes > 0) return;
+    const { core } = this.replication;
+    const replica = core.replicaOf(client.id);
+    if (replica !== undefined) core.primary.pump(replica);
   }
 
   /** The client has no part in anything any more that has to do with others. */
@@ -391,17 +421,68 @@ export class Server implements Services {
 
   unblock(client: Client, withError: boolean): boolean {
     const waiting = client as Connection;
-    if (waiting.waiter === null) return false;
-    if (waiting.replyMode === "on") {
-      const { protocol } = waiting;
+    if (!waiting.isWaiting) return false;
+    if (withError) this.#endWait(waiting, UNBLOCKED);
+    else if (waiting.ackWait !== null) this.replication.ackWaits.end(waiting);
+    else {
+      this.#answer(waiting, (writer) => writer.nullArray());
+      this.blocking.release(waiting);
+    }
+    return true;
+  }
+
+  /** Ends the client's wait with an error. */
+  #endWait(client: Connection, error: string): void {
+    const { ackWaits } = this.replication;
+    const waitsForAcks = client.ackWait !== null;
+    ackWaits.forget(client);
+    this.#answer(client, (writer) => writer.error(error), waitsForAcks);
+    this.blocking.release(client);
+  }
+
+  /** Replies to a client out of turn: one that waits, and whose command is not running now. */
+  #answer(client: Connection, write: (writer: ReplyWriter) => void, resumes = true): void {
+    if (client.replyMode === "on") {
+      const { protocol } = client;
       const writer = this.output.pushWriter(protocol);
       const from = writer.at;
-      if (withError) writer.error(UNBLOCKED);
-      else writer.nullArray();
-      this.output.push(waiting, protocol, from, writer.at);
+      write(writer);
+      this.output.push(client, protocol, from, writer.at);
     }
-    this.blocking.release(waiting);
-    return true;
+    if (resumes) setImmediate(() => this.#resume(client));
+  }
+
+  // ── Replication ────────────────────────────────────────────────────────────────────────────
+
+  /** The server has become a replica, or a primary. */
+  roleChanged(): void {
+    const { isReplica } = this.replication;
+    this.keyspace.keepsExpired = isReplica && this.config.flag("replica-read-only");
+    if (isReplica) {
+      for (const client of [...this.clients.values()]) {
+        if (!client.isWaiting) continue;
+        this.#endWait(client, UNBLOCKED_BY_ROLE);
+        client.closing = true;
+      }
+    } else this.#planExpiry();
+    this.updateRefusals();
+  }
+
+  /** What clients are refused may have changed. */
+  updateRefusals(): void {
+    this.dispatch.writeRefusal = this.replication.writeRefusal;
+    this.dispatch.readRefusal = this.replication.readRefusal;
+  }
+
+  /** Holds writes back while a replica takes over. */
+  holdWrites(held: boolean): void {
+    if (held) this.pause(Number.POSITIVE_INFINITY, true);
+    else this.unpause();
+  }
+
+  /** Whether keys expire by themselves here: on a replica the primary says so. */
+  get #expires(): boolean {
+    return this.activeExpiry && !this.replication.isReplica;
   }
 
   #cut(client: Connection, reason: string): void {
@@ -491,7 +572,11 @@ export class Server implements Services {
   #applyDirective(name: string): void {
     const { config } = this;
     this.persistence.configure(persistenceSettings(config));
+    this.replication.core.configure();
     switch (name) {
+      case "replica-read-only":
+        this.keyspace.keepsExpired = this.replication.isReplica && config.flag(name);
+        break;
       case "loglevel":
         this.log.level = config.text(name) as LogLevel;
         break;
@@ -569,13 +654,14 @@ export class Server implements Services {
     const timeoutMs = this.config.number("timeout") * 1000;
     for (const client of this.clients.values()) {
       this.output.checkSoftLimit(client, nowMs);
-      const mayIdle = client.isHeld || client.isMonitor || client.subscriptions !== null;
+      const mayIdle = client.isHeld || client.isMonitor || client.type !== "normal";
       if (timeoutMs > 0 && !mayIdle && nowMs - client.lastActiveMs > timeoutMs) {
         this.log.verbose(`Closing idle client: ${client}`);
         this.#close(client);
       }
     }
     this.persistence.tick();
+    this.replication.tick();
     this.#collectGarbage();
     if (this.persistence.loading) return;
     this.#background();
@@ -597,7 +683,7 @@ export class Server implements Services {
     const { keyspace } = this;
     const end = performance.now() + SLICE_MS;
     let more = false;
-    if (this.activeExpiry) {
+    if (this.#expires) {
       for (const database of keyspace.databases) {
         keyspace.wheel.budget = EXPIRE_MOVES;
         while (database.expireOne()) {
@@ -621,7 +707,7 @@ export class Server implements Services {
 
   /** Sees to it that the next key to expire does so in its millisecond, not at the next tick. */
   #planExpiry(): void {
-    if (!this.activeExpiry || this.#stopped) return;
+    if (!this.#expires || this.#stopped) return;
     let next = this.clock.nowMs + 1000 / this.config.number("hz");
     for (const database of this.keyspace.databases) next = Math.min(next, database.nextExpiryMs());
     this.#expireAt(next);

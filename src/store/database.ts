@@ -49,6 +49,7 @@ export const NO_EXPIRY = -2;
 
 const EXPIRY_BYTES = HAS_EXPIRY;
 const TTL_SAMPLES = 32;
+const RANDOM_TRIES = 100;
 const CLOCK_MAX = 0xffffff;
 
 export class Database {
@@ -104,7 +105,7 @@ export class Database {
     this.#hash = hash;
     const ref = space.table.find(space.tableRoot(this.index), hash, key, offset, length);
     if (ref !== 0 && this.isExpired(ref)) {
-      this.#expire(ref);
+      if (!space.keepsExpired) this.#expire(ref);
       return 0;
     }
     return ref;
@@ -594,10 +595,12 @@ export class Database {
   /** An entry at random that has not expired, or 0. */
   randomEntry(): number {
     const space = this.#space;
-    // Expired keys are removed as they are met, so this ends.
-    for (;;) {
+    // Expired keys are removed as they are met, so this ends; and on a replica by the count.
+    for (let tries = 1; ; tries++) {
       const ref = space.table.random(space.tableRoot(this.index), space.random);
       if (ref === 0 || !this.isExpired(ref)) return ref;
+      if (space.keepsExpired && tries < RANDOM_TRIES) continue;
+      if (space.keepsExpired) return ref;
       space.table.locate(space.tableRoot(this.index), ref);
       this.#expire(ref);
     }

@@ -33,9 +33,12 @@ export interface KeyspaceOptions {
   readonly segments: number;
   readonly clock: Clock;
   readonly random: Random;
+  /** Of another keyspace, which is to take this one's data over. */
+  readonly hash?: Hash;
 }
 
 export class Keyspace {
+  readonly segments: number;
   readonly heap: Heap;
   readonly hash: Hash;
   readonly table: Table;
@@ -59,6 +62,8 @@ export class Keyspace {
   mark = 0;
   /** No key expires: what is loaded says itself what has expired. */
   frozen = false;
+  /** Keys whose time has come are not there, but are removed only when the primary says so. */
+  keepsExpired = false;
   /** Told of each key that is removed because its time had come, before it is. */
   onExpired: ((db: Database, ref: number) => void) | null = null;
   /** Told of each key that is added; its value may not have been written yet. */
@@ -79,8 +84,9 @@ export class Keyspace {
   constructor(options: KeyspaceOptions) {
     this.clock = options.clock;
     this.random = options.random;
+    this.segments = options.segments;
     this.heap = new Heap(options.segments);
-    this.hash = new Hash(options.random.int32(), options.random.int32());
+    this.hash = options.hash ?? new Hash(options.random.int32(), options.random.int32());
     this.table = new Table(this.heap, this.hash);
     this.wheel = new TimingWheel(this.heap);
     this.chain = new Chain(this.heap);
@@ -90,6 +96,22 @@ export class Keyspace {
       this.databases.push(new Database(this, i));
     }
     this.refreshAccessClock();
+  }
+
+  /** An empty keyspace whose data this one can take over. */
+  createLike(): Keyspace {
+    const { clock, databases, hash, random, segments } = this;
+    return new Keyspace({ clock, databases: databases.length, hash, random, segments });
+  }
+
+  /** Takes the data of a keyspace over that `createLike` made, in place of its own. */
+  adopt(other: Keyspace): void {
+    assert(this.walk === null && other.walk === null, "no walk is under way");
+    this.heap.adopt(other.heap);
+    this.#roots.set(other.#roots);
+    this.#doomedTables.length = 0;
+    this.#doomedChains.length = 0;
+    this.mark = other.mark;
   }
 
   beginWalk(walk: Walk): void {

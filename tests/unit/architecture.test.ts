@@ -19,6 +19,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   pubsub: ["protocol", "base"],
   client: ["protocol", "base"],
   persistence: ["store", "memory", "protocol", "base", "version.ts"],
+  replication: ["persistence", "store", "protocol", "base"],
   commands: [
     "store",
     "pubsub",
@@ -37,6 +38,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   server: [
     "commands",
+    "replication",
     "pubsub",
     "persistence",
     "store",
@@ -57,6 +59,7 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
   base: /^node:fs$/,
   client: /^bun$/,
   persistence: /^(bun|node:fs|node:path)$/,
+  replication: /^(bun|node:fs)$/,
   server: /^(bun|bun:jsc|node:[a-z/]+)$/,
   cli: /^(@clack\/prompts|node:[a-z/]+)$/,
   "version.ts": /^\.\.\/package\.json$/,

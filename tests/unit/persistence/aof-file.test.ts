@@ -4,13 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AofFile } from "../../../src/persistence/aof-file.ts";
-import { CommandWriter } from "../../../src/protocol/command-writer.ts";
+import { encodeCommand } from "../../../src/protocol/command-encoder.ts";
 
-function command(text: string): CommandWriter {
-  const writer = new CommandWriter();
-  writer.begin(1);
-  writer.text(text);
-  return writer;
+function command(text: string): Uint8Array {
+  return encodeCommand([text]);
 }
 
 async function untilError(aof: AofFile): Promise<void> {
@@ -23,10 +20,9 @@ describe("AofFile", () => {
     const path = join(folder, "a.aof");
     const aof = new AofFile(path, "everysec");
     for (const text of ["one", "two", "three"]) {
-      const writer = command(text);
       // The first one starts a sync, which cannot end before this test gives way.
-      aof.append(writer, 5000, true);
-      expect({ left: writer.at, error: aof.error }).toEqual({ left: 0, error: "" });
+      aof.append(command(text), 5000, true);
+      expect({ left: aof.unwrittenBytes, error: aof.error }).toEqual({ left: 0, error: "" });
     }
     expect(readFileSync(path, "latin1")).toEqual(
       "*1\r\n$3\r\none\r\n*1\r\n$3\r\ntwo\r\n*1\r\n$5\r\nthree\r\n",
@@ -37,10 +33,9 @@ describe("AofFile", () => {
 
   test("what cannot be written stays, and the error is told", () => {
     const aof = new AofFile("/dev/full", "everysec");
-    const writer = command("one");
-    const { at } = writer;
-    aof.append(writer, 5000, true);
-    expect(writer.at).toEqual(at);
+    aof.append(command("one"), 5000, true);
+    aof.append(command("two"), 5000, true);
+    expect(aof.unwrittenBytes).toEqual(command("one").length + command("two").length);
     expect(aof.size).toEqual(0);
     expect(aof.error).toContain("ENOSPC");
     aof.close();

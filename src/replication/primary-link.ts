@@ -1,0 +1,406 @@
+/**
+ * The replica's side of replication: the connection to the primary. It introduces itself, asks to
+ * go on where it stopped, takes the data where that cannot be, and then the stream. When the
+ * connection is lost it tries again, with a delay that grows.
+ *
+ * It knows the protocol alone; what the data and the stream mean is its sink's affair.
+ */
+import type { Socket } from "bun";
+import { freeBytes, latin1Text } from "../base/bytes.ts";
+import type { Log } from "../base/log.ts";
+import { encodeCommand } from "../protocol/command-encoder.ts";
+
+export interface LinkSettings {
+  readonly host: string;
+  readonly port: number;
+  /** Empty for none. */
+  readonly user: string;
+  readonly password: string;
+  /** What the primary is told of where this server listens. */
+  readonly announceIp: string;
+  readonly announcePort: number;
+  readonly timeoutMs: number;
+}
+
+/** Where the data goes, piece by piece. */
+export interface DataSink {
+  /** It must be done with the bytes when it returns. */
+  take(bytes: Uint8Array): void;
+  /** All has come. */
+  finish(): Promise<void>;
+  abandon(): void;
+}
+
+export interface LinkSink {
+  /** The stream that is known, and up to where: what to ask for. */
+  place(): { readonly id: string; readonly position: number } | null;
+  /** The stream goes on; its id may be another one. */
+  onContinue(id: string): void;
+  /** All data comes anew, as it is at this position of that stream. */
+  beginData(id: string, position: number, bytes: number): DataSink;
+  /** The data is there, and the stream begins. */
+  onOnline(): void;
+  /** Takes a piece of the stream; it must be done with the bytes when it returns. */
+  onStream(bytes: Uint8Array): void;
+  /** The connection is up or down. */
+  onLost(): void;
+}
+
+/** Redis's words for INFO and ROLE. */
+export type LinkState = "connect" | "connecting" | "handshake" | "sync" | "connected";
+
+const RETRY_MS_MIN = 200;
+const RETRY_MS_MAX = 5000;
+const LINE_BYTES_MAX = 4096;
+const EOF_MARK_BYTES = 40;
+const NEWLINE = Uint8Array.of(10);
+
+/** The primary's answer was not what it should be. */
+class HandshakeError extends Error {}
+
+/** How the data's end is found: by its length, or by a mark behind it. */
+type Frame = { readonly kind: "length"; left: number } | { readonly kind: "mark"; mark: string };
+
+export class PrimaryLink {
+  readonly settings: LinkSettings;
+  readonly #sink: LinkSink;
+  readonly #log: Log;
+  /** Asks the primary to make this server the primary in its place: FAILOVER. */
+  readonly #takesOver: boolean;
+  state: LinkState = "connect";
+  /** When something was last received, in ms since the epoch. */
+  lastIoMs = 0;
+  /** Since when the link has been down. */
+  downSinceMs: number;
+  /** Of the data that is coming: bytes in all (0 if not known) and so far. */
+  dataBytes = 0;
+  dataTakenBytes = 0;
+  #socket: Socket | null = null;
+  #retry: Timer | null = null;
+  #retryMs = RETRY_MS_MIN;
+  #stopped = false;
+  /** Bytes of a line that is not complete. */
+  #line = "";
+  #onLine: ((line: string) => void) | null = null;
+  /** Bytes that have come and may not be looked at yet; null while they may. */
+  #held: Uint8Array[] | null = null;
+  /** All data has come and is being loaded. */
+  #isLoading = false;
+  #data: DataSink | null = null;
+  #frame: Frame = { kind: "length", left: 0 };
+  /** The last bytes of the data so far, which may be the beginning of the mark. */
+  #tail: Uint8Array = new Uint8Array(0);
+  #unsent: Uint8Array[] = [];
+
+  constructor(settings: LinkSettings, sink: LinkSink, log: Log, takesOver = false) {
+    this.settings = settings;
+    this.#sink = sink;
+    this.#log = log;
+    this.#takesOver = takesOver;
+    this.downSinceMs = Date.now();
+    this.#connect();
+  }
+
+  get isUp(): boolean {
+    return this.state === "connected";
+  }
+
+  get address(): string {
+    return `${this.settings.host}:${this.settings.port}`;
+  }
+
+  /** Ends it for good. */
+  stop(): void {
+    this.#stopped = true;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#dropSocket();
+  }
+
+  // ── The connection ─────────────────────────────────────────────────────────────────────────
+
+  #connect(): void {
+    this.#retry = null;
+    if (this.#stopped) return;
+    this.state = "connecting";
+    this.lastIoMs = Date.now();
+    const { host, port } = this.settings;
+    this.#log.notice(`Connecting to MASTER ${this.address}`);
+    Bun.connect({
+      hostname: host,
+      port,
+      socket: {
+        binaryType: "uint8array",
+        open: (socket) => this.#opened(socket),
+        data: (socket, chunk) => {
+          if (socket === this.#socket) this.#receive(chunk);
+        },
+        drain: () => this.#flush(),
+        close: (socket) => {
+          if (socket === this.#socket) this.#lost("Connection with master lost.");
+        },
+        error: (socket, error) => {
+          if (socket === this.#socket) this.#lost(error.message);
+        },
+      },
+    }).catch((error: Error) => this.#lost(`Error connecting to MASTER: ${error.message}`));
+  }
+
+  #opened(socket: Socket): void {
+    if (this.#stopped) {
+      socket.terminate();
+      return;
+    }
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    this.state = "handshake";
+    this.#handshake().catch((error: Error) => this.#lost(error.message));
+  }
+
+  #lost(reason: string): void {
+    if (this.#stopped || this.#retry !== null) return;
+    this.#log.warning(`${reason} (${this.address})`);
+    if (this.state === "connected") this.downSinceMs = Date.now();
+    this.#dropSocket();
+    this.state = "connect";
+    this.#retry = setTimeout(() => this.#connect(), this.#retryMs);
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
+    this.#sink.onLost();
+  }
+
+  #dropSocket(): void {
+    this.#socket?.terminate();
+    this.#socket = null;
+    this.#line = "";
+    this.#onLine = null;
+    this.#held = null;
+    this.#unsent = [];
+    this.#data?.abandon();
+    this.#data = null;
+  }
+
+  /** The primary has been silent for too long. */
+  checkTimeout(nowMs: number): void {
+    if (this.#isLoading) {
+      // It does not look at what comes, but tells the primary that it is still there.
+      this.#unsent.push(NEWLINE);
+      this.#flush();
+      return;
+    }
+    if (this.#socket === null && this.state !== "connecting") return;
+    if (nowMs - this.lastIoMs <= this.settings.timeoutMs) return;
+    this.#lost("MASTER timeout: no data nor PING received...");
+  }
+
+  send(words: readonly string[]): void {
+    this.#unsent.push(encodeCommand(words));
+    this.#flush();
+  }
+
+  #flush(): void {
+    while (this.#unsent.length > 0 && this.#socket !== null) {
+      const head = this.#unsent[0]!;
+      const sent = Math.max(0, this.#socket.write(head));
+      if (sent < head.length) {
+        this.#unsent[0] = head.subarray(sent);
+        return;
+      }
+      this.#unsent.shift();
+    }
+  }
+
+  /** Goes on at once with another connection, as after a stream that made no sense. */
+  reconnect(reason: string): void {
+    this.#lost(reason);
+  }
+
+  // ── Introducing itself ─────────────────────────────────────────────────────────────────────
+
+  #readLine(): Promise<string> {
+    return new Promise((done) => {
+      this.#onLine = done;
+    });
+  }
+
+  async #ask(...words: string[]): Promise<string> {
+    this.send(words);
+    return this.#readLine();
+  }
+
+  async #handshake(): Promise<void> {
+    const { announceIp, announcePort, password, user } = this.settings;
+    const pong = await this.#ask("PING");
+    if (!/^(\+PONG|-NOAUTH|-NOPERM|-ERR operation not permitted)/.test(pong)) {
+      throw new HandshakeError(`Error reply to PING from master: '${pong}'`);
+    }
+    if (password !== "") {
+      const credentials = user === "" ? [password] : [user, password];
+      const reply = await this.#ask("AUTH", ...credentials);
+      if (reply.startsWith("-")) throw new HandshakeError(`Unable to AUTH to MASTER: ${reply}`);
+    }
+    const tell = async (...words: string[]) => {
+      const reply = await this.#ask("REPLCONF", ...words);
+      if (reply.startsWith("-")) {
+        this.#log.notice(
+          `(Non critical) Master does not understand REPLCONF ${words[0]}: ${reply}`,
+        );
+      }
+    };
+    await tell("listening-port", String(announcePort));
+    if (announceIp !== "") await tell("ip-address", announceIp);
+    await tell("capa", "eof", "capa", "psync2");
+    const place = this.#sink.place();
+    const from = place === null ? ["?", "-1"] : [place.id, String(place.position + 1)];
+    if (this.#takesOver && place !== null) from.push("FAILOVER");
+    const answer = await this.#ask("PSYNC", ...from);
+    const [word, id, offset] = answer.split(" ");
+    if (word === "+CONTINUE") {
+      this.#log.notice("Successful partial resynchronization with master.");
+      this.#sink.onContinue(id ?? place!.id);
+      this.#online();
+    } else if (word === "+FULLRESYNC" && /^[0-9a-f]{40}$/.test(id!) && /^[0-9]+$/.test(offset!)) {
+      this.#log.notice(`Full resync from master: ${id}:${offset}`);
+      this.state = "sync";
+      const head = await this.#readLine();
+      this.#beginData(id!, Number(offset), head);
+    } else throw new HandshakeError(`Unexpected reply to PSYNC from master: ${answer}`);
+  }
+
+  #online(): void {
+    this.state = "connected";
+    this.#retryMs = RETRY_MS_MIN;
+    this.#sink.onOnline();
+  }
+
+  // ── The data ───────────────────────────────────────────────────────────────────────────────
+
+  #beginData(id: string, position: number, head: string): void {
+    const byMark = /^\$EOF:(.{40})$/.exec(head);
+    const byLength = /^\$([0-9]+)$/.exec(head);
+    if (byMark === null && byLength === null) {
+      throw new HandshakeError(`Bad protocol from MASTER, the data should begin: '${head}'`);
+    }
+    this.dataBytes = byLength === null ? 0 : Number(byLength[1]);
+    this.dataTakenBytes = 0;
+    this.#tail = new Uint8Array(0);
+    this.#frame =
+      byMark === null
+        ? { kind: "length", left: this.dataBytes }
+        : { kind: "mark", mark: byMark[1]! };
+    this.#log.notice(
+      `MASTER <-> REPLICA sync: receiving ${byMark === null ? `${this.dataBytes} bytes` : "streamed RDB"} from master`,
+    );
+    this.#data = this.#sink.beginData(id, position, this.dataBytes);
+    this.#takeData(new Uint8Array(0));
+  }
+
+  #takeData(chunk: Uint8Array): void {
+    const frame = this.#frame;
+    const data = this.#data!;
+    this.dataTakenBytes += chunk.length;
+    if (frame.kind === "length") {
+      const own = Math.min(frame.left, chunk.length);
+      frame.left -= own;
+      if (own > 0) data.take(chunk.subarray(0, own));
+      if (frame.left === 0) this.#finishData(chunk.slice(own));
+      return;
+    }
+    // Nothing follows the mark until this side has said that the data has come.
+    const tail = this.#tail;
+    const surplus = Math.max(0, tail.length + chunk.length - EOF_MARK_BYTES);
+    const fromTail = Math.min(surplus, tail.length);
+    const fromChunk = surplus - fromTail;
+    if (fromTail > 0) data.take(tail.subarray(0, fromTail));
+    if (fromChunk > 0) data.take(chunk.subarray(0, fromChunk));
+    const kept = new Uint8Array(tail.length - fromTail + chunk.length - fromChunk);
+    kept.set(tail.subarray(fromTail));
+    kept.set(chunk.subarray(fromChunk), tail.length - fromTail);
+    this.#tail = kept;
+    if (latin1Text(kept) === frame.mark) this.#finishData(new Uint8Array(0));
+  }
+
+  /** `rest`: what came of the stream already. */
+  #finishData(rest: Uint8Array): void {
+    const data = this.#data!;
+    const socket = this.#socket;
+    const waiting: Uint8Array[] = rest.length === 0 ? [] : [rest];
+    this.#data = {
+      // The stream waits until the data has been loaded.
+      take: (bytes) => waiting.push(bytes.slice()),
+      finish: () => Promise.resolve(),
+      abandon: () => {},
+    };
+    this.#frame = { kind: "length", left: Number.POSITIVE_INFINITY };
+    this.#isLoading = true;
+    const finished = data.finish().finally(() => {
+      this.#isLoading = false;
+      this.lastIoMs = Date.now();
+    });
+    finished.then(
+      () => {
+        if (socket !== this.#socket || this.#stopped) return;
+        this.#data = null;
+        this.#online();
+        for (const bytes of waiting) this.#sink.onStream(bytes);
+      },
+      (error: Error) => this.#lost(`Failed loading the data of the MASTER: ${error.message}`),
+    );
+  }
+
+  // ── Receiving ──────────────────────────────────────────────────────────────────────────────
+
+  #receive(chunk: Uint8Array): void {
+    this.lastIoMs = Date.now();
+    if (this.#held !== null) this.#held.push(chunk);
+    else this.#take(chunk);
+  }
+
+  #take(chunk: Uint8Array): void {
+    if (this.#data !== null) this.#takeData(chunk);
+    else if (this.state === "connected") this.#sink.onStream(chunk);
+    else {
+      this.#receiveLines(chunk);
+      return;
+    }
+    freeBytes(chunk);
+  }
+
+  #receiveLines(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length; ) {
+      const end = chunk.indexOf(10, at);
+      this.#line += latin1Text(chunk, at, end < 0 ? chunk.length : end);
+      if (this.#line.length > LINE_BYTES_MAX) {
+        this.#lost("Bad protocol from MASTER: too long a line");
+        return;
+      }
+      if (end < 0) return;
+      at = end + 1;
+      const line = this.#line.replace(/\r$/, "");
+      this.#line = "";
+      // Empty lines say only that the primary is still there.
+      if (line === "") continue;
+      const onLine = this.#onLine;
+      this.#onLine = null;
+      onLine?.(line);
+      // What follows the line belongs to what comes next, which has to begin first.
+      this.#hold(at < chunk.length ? [chunk.slice(at)] : []);
+      return;
+    }
+  }
+
+  /** Keeps what comes until those who wait for a line have gone on. */
+  #hold(chunks: Uint8Array[]): void {
+    this.#held = chunks;
+    const socket = this.#socket;
+    setImmediate(() => {
+      if (socket !== this.#socket) return;
+      this.#held = null;
+      for (const [i, chunk] of chunks.entries()) {
+        this.#take(chunk);
+        const heldAgain = this.#held as Uint8Array[] | null;
+        if (heldAgain === null) continue;
+        heldAgain.push(...chunks.slice(i + 1));
+        return;
+      }
+    });
+  }
+}
