@@ -6,6 +6,7 @@ import {
   fsyncSync,
   openSync,
   renameSync,
+  statSync,
   unlinkSync,
   write,
   writeSync,
@@ -40,6 +41,15 @@ export function replaceFile(path: string, text: string): void {
   }
   renameSync(temporary, path);
   syncFolder(dirname(path));
+}
+
+/** The size of the file; 0 without one. */
+export function fileBytes(path: string): number {
+  try {
+    return statSync(path).size;
+  } catch {
+    return 0;
+  }
 }
 
 export function removeIfThere(path: string): void {

@@ -5,7 +5,7 @@
  * replaced at once, and names only files that are there; commands are written before their replies
  * leave.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { latin1 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
@@ -13,44 +13,24 @@ import type { Log } from "../base/log.ts";
 import type { Request } from "../protocol/request.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import { REDIS_VERSION, STORMDB_VERSION } from "../version.ts";
-import { AofFile, type FsyncPolicy } from "./aof-file.ts";
-import { AofError, readAof, readRdb, readRdbNow, truncateFile } from "./aof-reader.ts";
-import { removeIfThere, replaceFile, syncFolder } from "./files.ts";
+import { AofFile } from "./aof-file.ts";
+import { AofParts } from "./aof-parts.ts";
+import { removeIfThere } from "./files.ts";
 import { FolderLock } from "./folder-lock.ts";
 import { Journal } from "./journal.ts";
-import { emptyManifest, formatManifest, type Manifest, parseManifest } from "./manifest.ts";
-import { RdbError, type RdbReader } from "./rdb-reader.ts";
+import { LoadError, Loader } from "./loader.ts";
+import type { AofPart } from "./manifest.ts";
+import type { RdbReader } from "./rdb-reader.ts";
+import type { PersistenceSettings } from "./settings.ts";
 import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts";
 import { FileSnapshot, Snapshots, type SnapshotTask } from "./snapshots.ts";
-import { formatPlace, placeFields, placeOf, type StreamPlace } from "./stream-place.ts";
+import { formatPlace, placeFields, type StreamPlace } from "./stream-place.ts";
 
 const NO_BYTES = new Uint8Array(0);
-const PROGRESS_LOG_MS = 2000;
 /** How long after a save or rewrite that failed the next one begins by itself. */
 const RETRY_MS = 5000;
 const SAVE_REFUSAL =
   "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
-
-/** What the configuration says. */
-export interface PersistenceSettings {
-  readonly folder: string;
-  readonly dbFileName: string;
-  readonly appendOnly: boolean;
-  readonly appendFolder: string;
-  readonly appendFileName: string;
-  readonly fsync: FsyncPolicy;
-  readonly syncsWhileRewriting: boolean;
-  readonly loadsTruncated: boolean;
-  readonly rdbPreamble: boolean;
-  readonly rewritePercentage: number;
-  readonly rewriteMinBytes: number;
-  readonly compressing: boolean;
-  readonly checking: boolean;
-  readonly stopsWritesOnError: boolean;
-  readonly stamping: boolean;
-  /** Seconds and changes. */
-  readonly savePoints: readonly (readonly [number, number])[];
-}
 
 export interface PersistenceOptions {
   readonly space: Keyspace;
@@ -68,9 +48,6 @@ export interface PersistenceOptions {
   readonly die: (reason: string) => void;
 }
 
-/** The data cannot be loaded; the message names file and offset and says what to do. */
-export class LoadError extends Error {}
-
 export class Persistence {
   readonly #space: Keyspace;
   readonly #clock: Clock;
@@ -78,7 +55,8 @@ export class Persistence {
   #settings: PersistenceSettings;
   readonly #options: PersistenceOptions;
   readonly #journal = new Journal();
-  #manifest: Manifest = emptyManifest();
+  readonly #parts = new AofParts(() => this.#settings);
+  readonly loader: Loader;
   #aof: AofFile | null = null;
   #lock: FolderLock | null = null;
   readonly #snapshots: Snapshots;
@@ -86,11 +64,6 @@ export class Persistence {
   #rewriteScheduled = false;
   #saveScheduled = false;
   #rewriteTriedMs = 0;
-  /**
-   * The append-only file was switched on and has no base yet: until it has, the manifest on disk
-   * goes on naming the old files alone, which belong together.
-   */
-  #baseAwaited = false;
   /** It is off while all data is being replaced. */
   #reopensAof = false;
   /** Bytes of the append-only file when it was last rewritten. */
@@ -100,12 +73,6 @@ export class Persistence {
 
   /** Why writes are refused, or "". */
   refusal = "";
-  loading = false;
-  loadTotalBytes = 0;
-  loadedBytes = 0;
-  loadStartedMs = 0;
-  /** Where in a replication stream the data was that has been loaded. */
-  loadedPlace: StreamPlace | null = null;
   lastSaveMs: number;
   lastSaveOk = true;
   lastSaveTryMs = 0;
@@ -126,6 +93,7 @@ export class Persistence {
     this.#log = options.log;
     this.#settings = options.settings;
     this.#snapshots = new Snapshots(options.clock);
+    this.loader = new Loader({ ...options, settings: () => this.#settings });
     this.lastSaveMs = options.clock.nowMs;
   }
 
@@ -133,6 +101,10 @@ export class Persistence {
   get journal(): Journal | null {
     const isWanted = this.#aof !== null || this.#options.wantsCommands();
     return isWanted && !this.loading ? this.#journal : null;
+  }
+
+  get loading(): boolean {
+    return this.loader.loading;
   }
 
   /** What the snapshot under way is for. */
@@ -261,50 +233,17 @@ export class Persistence {
     this.#journal.endBlock();
   }
 
-  #path(name: string): string {
-    const { appendFolder, folder } = this.#settings;
-    return join(folder, appendFolder, name);
-  }
-
-  get #manifestPath(): string {
-    return this.#path(`${this.#settings.appendFileName}.manifest`);
-  }
-
-  #writeManifest(): void {
-    if (this.#baseAwaited) return;
-    replaceFile(this.#manifestPath, formatManifest(this.#manifest));
-  }
-
   /** Opens the increment that commands are appended to, a new one if `fresh`. */
   #openIncrement(fresh: boolean): void {
-    const { appendFileName, fsync } = this.#settings;
-    let part = this.#manifest.increments.at(-1);
-    if (fresh || part === undefined) {
-      const sequence = (part?.sequence ?? 0) + 1;
-      part = { name: `${appendFileName}.${sequence}.incr.aof`, sequence };
-      // A file left over by a crash before the manifest named it is no part of the data.
-      removeIfThere(this.#path(part.name));
-      const opened = new AofFile(this.#path(part.name), fsync);
-      this.#manifest.increments.push(part);
-      try {
-        this.#writeManifest();
-      } catch (error) {
-        this.#manifest.increments.pop();
-        opened.close();
-        throw error;
-      }
-      this.#aof = opened;
-    } else {
-      this.#aof = new AofFile(this.#path(part.name), fsync);
-    }
+    const { fsync } = this.#settings;
+    const open = (path: string) => new AofFile(path, fsync);
+    const parts = this.#parts;
+    this.#aof =
+      fresh || parts.last === undefined
+        ? parts.addIncrement(open)
+        : open(parts.path(parts.last.name));
     this.#journal.forgetDatabase();
-    this.#measureEarlier();
-  }
-
-  #measureEarlier(): void {
-    const { base, increments } = this.#manifest;
-    const earlier = [...(base === null ? [] : [base]), ...increments.slice(0, -1)];
-    this.#earlierBytes = earlier.reduce((sum, part) => sum + fileBytes(this.#path(part.name)), 0);
+    this.#earlierBytes = parts.earlierBytes();
   }
 
   /** Switches the append-only file on or off at run time; returns an error text or "". */
@@ -319,16 +258,16 @@ export class Persistence {
       // A base of an earlier moment than the last command must not take the place of all parts.
       if (this.task === "rewrite") this.#snapshots.abandon();
       this.#rewriteScheduled = false;
-      this.#baseAwaited = false;
+      this.#parts.baseAwaited = false;
       this.#toldError = "";
       this.#updateRefusal();
       return "";
     }
     try {
-      mkdirSync(this.#path(""), { recursive: true });
-      this.#readManifest();
+      this.#parts.makeFolder();
+      this.#parts.read();
       // What the old files hold is not the data set of now: a new base replaces them.
-      this.#baseAwaited = true;
+      this.#parts.baseAwaited = true;
       this.#openIncrement(true);
       if (this.task !== "rewrite") return this.rewrite();
       // The base being written began before the increment: changes between them would be lost.
@@ -463,10 +402,11 @@ export class Persistence {
     }
     this.#rewriteScheduled = false;
     this.#rewriteTriedMs = this.#clock.nowMs;
-    const { appendFileName, rdbPreamble } = this.#settings;
+    const { rdbPreamble } = this.#settings;
+    const parts = this.#parts;
     let file: FileSnapshot;
     try {
-      mkdirSync(this.#path(""), { recursive: true });
+      parts.makeFolder();
       // From here on commands go to an increment that belongs to the new base.
       if (this.#aof !== null) {
         this.flush();
@@ -474,8 +414,8 @@ export class Persistence {
         const earlier = this.#aof;
         this.#openIncrement(true);
         earlier.close();
-      } else this.#readManifest();
-      const temporary = this.#path(`temp-rewriteaof-${process.pid}.aof`);
+      } else parts.read();
+      const temporary = parts.path(`temp-rewriteaof-${process.pid}.aof`);
       file = this.#fileSnapshot(temporary, rdbPreamble, true, false);
     } catch (error) {
       this.lastRewriteOk = false;
@@ -483,16 +423,15 @@ export class Persistence {
       return `ERR ${(error as Error).message}`;
     }
     this.#log.notice("Background append only file rewriting started");
-    const sequence = (this.#manifest.base?.sequence ?? 0) + 1;
-    const name = `${appendFileName}.${sequence}.base.${rdbPreamble ? "rdb" : "aof"}`;
+    const base = parts.nextBase();
     // With the append-only file off nothing is being appended, so no increment is kept.
-    const last = this.#manifest.increments.at(-1)?.sequence ?? 0;
+    const last = parts.last?.sequence ?? 0;
     const kept = this.#aof === null ? last + 1 : last;
     const started = performance.now();
     this.#snapshots.run("rewrite", file.snapshot, {
       finish: async () => {
-        await file.finish(this.#path(name));
-        this.#replaceBase({ name, sequence }, kept);
+        await file.finish(parts.path(base.name));
+        this.#replaceBase(base, kept);
         this.lastRewriteOk = true;
         this.lastRewriteSeconds = Math.floor((performance.now() - started) / 1000);
         this.rewrites++;
@@ -552,22 +491,12 @@ export class Persistence {
 
   /** Loads an RDB file in place of all data. Throws RdbError and what the system says. */
   async replaceBy(path: string): Promise<RdbReader> {
-    this.loadTotalBytes = fileBytes(path);
-    this.loadedBytes = 0;
-    this.loadStartedMs = this.#clock.nowMs;
     this.#reopensAof = this.aofEnabled;
     this.setAppendOnly(false);
-    this.loading = true;
-    this.#space.frozen = true;
     this.#snapshots.stop();
-    this.#space.flushAll();
-    try {
-      return await readRdb(path, this.#space, true, this.#progressReporter(path));
-    } finally {
-      this.loading = false;
-      this.#space.frozen = false;
-      this.changes = 0;
-    }
+    const reader = await this.loader.replaceBy(path);
+    this.changes = 0;
+    return reader;
   }
 
   /** Gives the snapshot under way up. */
@@ -586,39 +515,25 @@ export class Persistence {
 
   /** Writes the base that is awaited, and meanwhile does nothing else. */
   #writeBaseNow(): void {
-    const { appendFileName, rdbPreamble } = this.#settings;
     const earlier = this.#aof;
     this.#openIncrement(true);
     earlier?.close();
-    const sequence = (this.#manifest.base?.sequence ?? 0) + 1;
-    const name = `${appendFileName}.${sequence}.base.${rdbPreamble ? "rdb" : "aof"}`;
-    const temporary = this.#path(`temp-rewriteaof-${process.pid}.aof`);
-    this.#fileSnapshot(temporary, rdbPreamble, true, true).finishNow(this.#path(name));
-    this.#replaceBase({ name, sequence }, this.#manifest.increments.at(-1)!.sequence);
+    const base = this.#parts.nextBase();
+    this.#writeBaseFile(base.name);
+    this.#replaceBase(base, this.#parts.last!.sequence);
   }
 
-  #readManifest(): void {
-    const path = this.#manifestPath;
-    this.#manifest = existsSync(path)
-      ? parseManifest(readFileSync(path, "latin1"))
-      : emptyManifest();
+  #writeBaseFile(name: string): void {
+    const { rdbPreamble } = this.#settings;
+    const temporary = this.#parts.path(`temp-rewriteaof-${process.pid}.aof`);
+    const file = this.#fileSnapshot(temporary, rdbPreamble, true, true);
+    file.finishNow(this.#parts.path(name));
   }
 
-  /** A new base is there: what came before increment `kept` becomes history and is deleted. */
-  #replaceBase(base: Manifest["base"], kept: number): void {
-    const { base: old, increments } = this.#manifest;
-    const past = [...(old === null ? [] : [old]), ...increments.filter((p) => p.sequence < kept)];
-    this.#manifest = {
-      base,
-      increments: increments.filter((p) => p.sequence >= kept),
-      history: past,
-    };
-    this.#baseAwaited = false;
-    this.#writeManifest();
-    for (const part of past) removeIfThere(this.#path(part.name));
-    this.#manifest.history = [];
-    this.#writeManifest();
-    this.#measureEarlier();
+  /** A new base is there, which increment `kept` and those behind it belong to. */
+  #replaceBase(base: AofPart, kept: number): void {
+    this.#parts.replaceBase(base, kept);
+    this.#earlierBytes = this.#parts.earlierBytes();
     this.#rewrittenBytes = this.aofBytes;
   }
 
@@ -635,7 +550,7 @@ export class Persistence {
       return;
     }
     const mayRewrite = this.lastRewriteOk || nowMs - this.#rewriteTriedMs > RETRY_MS;
-    if (this.#rewriteScheduled || (this.#baseAwaited && mayRewrite)) {
+    if (this.#rewriteScheduled || (this.#parts.baseAwaited && mayRewrite)) {
       this.rewrite();
       return;
     }
@@ -672,7 +587,7 @@ export class Persistence {
       this.#aof.sync();
       if (this.#aof.error !== "") return this.#aof.error;
       try {
-        if (this.#baseAwaited) this.#writeBaseNow();
+        if (this.#parts.baseAwaited) this.#writeBaseNow();
       } catch (error) {
         return `can't write the base of the append only file: ${(error as Error).message}`;
       }
@@ -692,20 +607,16 @@ export class Persistence {
   async load(): Promise<void> {
     const { appendOnly, folder, savePoints } = this.#settings;
     // Clients are there already: from here on, until all is loaded, they are told to wait.
-    this.loading = true;
-    this.#space.frozen = true;
-    this.loadStartedMs = this.#clock.nowMs;
-    try {
-      if (appendOnly || savePoints.length > 0) await this.#lockFolder(folder);
-      if (appendOnly) await this.#loadAof();
-      else if (existsSync(this.rdbPath)) await this.#loadRdb();
-    } catch (error) {
-      if (error instanceof LoadError) throw error;
-      throw new LoadError(`can't load the data in ${folder}: ${(error as Error).message}`);
-    } finally {
-      this.loading = false;
-      this.#space.frozen = false;
-    }
+    await this.loader.during(async () => {
+      try {
+        if (appendOnly || savePoints.length > 0) await this.#lockFolder(folder);
+        if (appendOnly) await this.#loadAof();
+        else if (existsSync(this.rdbPath)) await this.loader.rdb(this.rdbPath);
+      } catch (error) {
+        if (error instanceof LoadError) throw error;
+        throw new LoadError(`can't load the data in ${folder}: ${(error as Error).message}`);
+      }
+    });
     this.changes = 0;
   }
 
@@ -743,131 +654,29 @@ export class Persistence {
     }
   }
 
-  #progressReporter(path: string): (bytes: number) => void {
-    let loggedMs = this.#clock.refresh();
-    return (bytes) => {
-      this.loadedBytes += bytes;
-      const nowMs = this.#clock.refresh();
-      if (nowMs - loggedMs < PROGRESS_LOG_MS) return;
-      loggedMs = nowMs;
-      const percent = ((this.loadedBytes / Math.max(1, this.loadTotalBytes)) * 100).toFixed(0);
-      this.#log.notice(`Loading ${path}: ${percent}% done, ${this.#space.keyCount()} keys`);
-    };
-  }
-
-  async #loadRdb(): Promise<void> {
-    const path = this.rdbPath;
-    this.loadTotalBytes = fileBytes(path);
-    this.loadedBytes = 0;
-    const started = performance.now();
-    try {
-      const { checking } = this.#settings;
-      const reader = await readRdb(path, this.#space, checking, this.#progressReporter(path));
-      this.loadedPlace = placeOf(reader);
-      this.#log.notice(
-        `DB loaded from disk: ${reader.keys} keys, ${reader.expiredKeys} expired, ${seconds(started)} seconds`,
-      );
-    } catch (error) {
-      if (!(error instanceof RdbError)) throw error;
-      throw new LoadError(
-        `${path}: damaged at byte ${error.offset}: ${error.message}. Restore the file from a copy; stormdb check-rdb ${path} tells more.`,
-      );
-    }
-  }
-
   async #loadAof(): Promise<void> {
-    const { appendFileName, folder } = this.#settings;
-    mkdirSync(this.#path(""), { recursive: true });
-    const single = join(folder, appendFileName);
-    if (existsSync(this.#manifestPath)) {
-      this.#manifest = parseManifest(readFileSync(this.#manifestPath, "latin1"));
-    } else if (existsSync(single)) {
-      // A file of older versions becomes the base.
-      this.#manifest = { ...emptyManifest(), base: { name: appendFileName, sequence: 1 } };
-      this.#writeManifest();
+    const parts = this.#parts;
+    parts.makeFolder();
+    parts.takeWhatIsThere();
+    await this.loader.aof(parts);
+    if (parts.all.length === 0) {
+      const base = parts.nextBase();
+      this.#writeBaseFile(base.name);
+      parts.setFirstBase(base);
     }
-    const taken = this.#path(appendFileName);
-    const isTaking = this.#manifest.base?.name === appendFileName && !existsSync(taken);
-    // Also where a crash came between the manifest and this.
-    if (isTaking && existsSync(single)) {
-      renameSync(single, taken);
-      syncFolder(folder);
-    }
-    for (const part of this.#manifest.history) removeIfThere(this.#path(part.name));
-    const { base, increments } = this.#manifest;
-    const parts = [...(base === null ? [] : [base]), ...increments];
-    this.loadTotalBytes = parts.reduce((sum, part) => sum + fileBytes(this.#path(part.name)), 0);
-    this.loadedBytes = 0;
-    const started = performance.now();
-    for (const [i, part] of parts.entries()) {
-      const path = this.#path(part.name);
-      if (!existsSync(path)) throw new LoadError(`${path} is missing, but the manifest names it`);
-      await this.#loadPart(path, i === parts.length - 1);
-    }
-    if (parts.length > 0) {
-      this.#log.notice(`DB loaded from append only file: ${seconds(started)} seconds`);
-    }
-    if (this.#manifest.base === null && increments.length === 0) await this.#createFirstBase();
     this.#openIncrement(false);
     this.#rewrittenBytes = this.aofBytes;
-  }
-
-  async #createFirstBase(): Promise<void> {
-    const { appendFileName, rdbPreamble } = this.#settings;
-    const name = `${appendFileName}.1.base.${rdbPreamble ? "rdb" : "aof"}`;
-    const temporary = this.#path(`temp-rewriteaof-${process.pid}.aof`);
-    this.#fileSnapshot(temporary, rdbPreamble, true, true).finishNow(this.#path(name));
-    this.#manifest.base = { name, sequence: 1 };
-  }
-
-  async #loadPart(path: string, isLast: boolean): Promise<void> {
-    const progress = this.#progressReporter(path);
-    try {
-      const outcome = await readAof(path, this.#space, {
-        execute: this.#options.execute,
-        progress,
-      });
-      if (outcome.commands > 0 || outcome.place !== null) this.loadedPlace = outcome.place;
-      if (outcome.validBytes === outcome.totalBytes) return;
-      if (!isLast || !this.#settings.loadsTruncated) {
-        throw new LoadError(
-          `${path}: the file ends in the middle of a command that begins at byte ${outcome.validBytes}. Make a copy of it, then cut it off with: stormdb check-aof --fix ${path}`,
-        );
-      }
-      this.#log.warning(
-        `${path} ends in the middle of a command, as after a crash: cut off at byte ${outcome.validBytes} of ${outcome.totalBytes} (aof-load-truncated yes)`,
-      );
-      truncateFile(path, outcome.validBytes);
-    } catch (error) {
-      if (!(error instanceof AofError) && !(error instanceof RdbError)) throw error;
-      throw new LoadError(
-        `${path}: damaged at byte ${error.offset}: ${error.message}. Make a copy of the file; stormdb check-aof ${path} tells more, and --fix cuts off everything from there on.`,
-      );
-    }
   }
 
   /** DEBUG RELOAD: writes everything to the RDB file and reads it back; an error text or "". */
   reload(): string {
     const failed = this.save();
     if (failed !== "") return failed;
-    this.#space.flushAll();
     try {
-      readRdbNow(this.rdbPath, this.#space);
+      this.loader.replaceNow(this.rdbPath);
       return "";
     } catch (error) {
       return `ERR Error trying to load the RDB dump: ${(error as Error).message}`;
     }
   }
-}
-
-function fileBytes(path: string): number {
-  try {
-    return statSync(path).size;
-  } catch {
-    return 0;
-  }
-}
-
-function seconds(started: number): string {
-  return ((performance.now() - started) / 1000).toFixed(3);
 }

@@ -171,12 +171,12 @@ function persistenceFields(server: Server): Fields {
 }
 
 function loadingFields(server: Server): Fields {
-  const { loadedBytes, loadStartedMs, loadTotalBytes } = server.persistence;
-  const fraction = loadedBytes / Math.max(1, loadTotalBytes);
-  const seconds = (server.clock.nowMs - loadStartedMs) / 1000;
+  const { loadedBytes, startedMs, totalBytes } = server.persistence.loader;
+  const fraction = loadedBytes / Math.max(1, totalBytes);
+  const seconds = (server.clock.nowMs - startedMs) / 1000;
   return [
-    ["loading_start_time", Math.floor(loadStartedMs / 1000)],
-    ["loading_total_bytes", loadTotalBytes],
+    ["loading_start_time", Math.floor(startedMs / 1000)],
+    ["loading_total_bytes", totalBytes],
     ["loading_loaded_bytes", loadedBytes],
     ["loading_loaded_perc", (fraction * 100).toFixed(2)],
     ["loading_eta_seconds", fraction > 0 ? Math.ceil(seconds / fraction - seconds) : 0],

@@ -1,6 +1,6 @@
 /** What the persistence needs of the configuration. */
 import type { FsyncPolicy } from "../persistence/aof-file.ts";
-import type { PersistenceSettings } from "../persistence/persistence.ts";
+import type { PersistenceSettings } from "../persistence/settings.ts";
 import type { Config } from "./config.ts";
 
 export function persistenceSettings(config: Config): PersistenceSettings {

@@ -226,8 +226,8 @@ export class Server implements Services {
     await this.persistence.load();
     const primary = config.words("replicaof");
     const follows = primary.length === 2 && config.text("replicaof").toLowerCase() !== "no one";
-    const { loadedPlace } = this.persistence;
-    if (loadedPlace !== null) this.replication.core.restore(loadedPlace, follows);
+    const { place } = this.persistence.loader;
+    if (place !== null) this.replication.core.restore(place, follows);
     if (follows) this.replication.follow(primary[0]!, Number(primary[1]));
   }
 

@@ -1,0 +1,152 @@
+/** Reading the data back: at the start, and where all of it is replaced. Clients are told meanwhile. */
+import { existsSync } from "node:fs";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { Request } from "../protocol/request.ts";
+import type { Keyspace } from "../store/keyspace.ts";
+import type { AofParts } from "./aof-parts.ts";
+import { AofError, readAof, readRdb, readRdbNow, truncateFile } from "./aof-reader.ts";
+import { fileBytes } from "./files.ts";
+import { RdbError, type RdbReader } from "./rdb-reader.ts";
+import type { PersistenceSettings } from "./settings.ts";
+import { placeOf, type StreamPlace } from "./stream-place.ts";
+
+const PROGRESS_LOG_MS = 2000;
+
+/** The data cannot be loaded; the message names file and offset and says what to do. */
+export class LoadError extends Error {}
+
+export interface LoaderOptions {
+  readonly space: Keyspace;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly settings: () => PersistenceSettings;
+  /** Runs a command that was read; throws where there is none of that name. */
+  readonly execute: (request: Request) => void;
+}
+
+export class Loader {
+  readonly #options: LoaderOptions;
+  loading = false;
+  totalBytes = 0;
+  loadedBytes = 0;
+  startedMs = 0;
+  /** Where in a replication stream the data was that has been loaded. */
+  place: StreamPlace | null = null;
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+  }
+
+  /** Clients are told to wait, and no key expires, until `work` has ended. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    const { clock, space } = this.#options;
+    this.loading = true;
+    space.frozen = true;
+    this.startedMs = clock.nowMs;
+    try {
+      return await work();
+    } finally {
+      this.loading = false;
+      space.frozen = false;
+    }
+  }
+
+  #begin(paths: readonly string[]): void {
+    this.totalBytes = paths.reduce((sum, path) => sum + fileBytes(path), 0);
+    this.loadedBytes = 0;
+  }
+
+  #progressReporter(path: string): (bytes: number) => void {
+    const { clock, log, space } = this.#options;
+    let loggedMs = clock.refresh();
+    return (bytes) => {
+      this.loadedBytes += bytes;
+      const nowMs = clock.refresh();
+      if (nowMs - loggedMs < PROGRESS_LOG_MS) return;
+      loggedMs = nowMs;
+      const percent = ((this.loadedBytes / Math.max(1, this.totalBytes)) * 100).toFixed(0);
+      log.notice(`Loading ${path}: ${percent}% done, ${space.keyCount()} keys`);
+    };
+  }
+
+  /** Throws LoadError. */
+  async rdb(path: string): Promise<void> {
+    const { log, settings, space } = this.#options;
+    this.#begin([path]);
+    const started = performance.now();
+    try {
+      const { checking } = settings();
+      const reader = await readRdb(path, space, checking, this.#progressReporter(path));
+      this.place = placeOf(reader);
+      log.notice(
+        `DB loaded from disk: ${reader.keys} keys, ${reader.expiredKeys} expired, ${seconds(started)} seconds`,
+      );
+    } catch (error) {
+      if (!(error instanceof RdbError)) throw error;
+      throw new LoadError(
+        `${path}: damaged at byte ${error.offset}: ${error.message}. Restore the file from a copy; stormdb check-rdb ${path} tells more.`,
+      );
+    }
+  }
+
+  /** Throws LoadError. */
+  async aof(parts: AofParts): Promise<void> {
+    const { log } = this.#options;
+    const paths = parts.all.map(({ name }) => parts.path(name));
+    this.#begin(paths);
+    const started = performance.now();
+    for (const [i, path] of paths.entries()) {
+      if (!existsSync(path)) throw new LoadError(`${path} is missing, but the manifest names it`);
+      await this.#part(path, i === paths.length - 1);
+    }
+    if (paths.length > 0) {
+      log.notice(`DB loaded from append only file: ${seconds(started)} seconds`);
+    }
+  }
+
+  async #part(path: string, isLast: boolean): Promise<void> {
+    const { execute, log, settings, space } = this.#options;
+    const progress = this.#progressReporter(path);
+    try {
+      const outcome = await readAof(path, space, { execute, progress });
+      if (outcome.commands > 0 || outcome.place !== null) this.place = outcome.place;
+      if (outcome.validBytes === outcome.totalBytes) return;
+      if (!isLast || !settings().loadsTruncated) {
+        throw new LoadError(
+          `${path}: the file ends in the middle of a command that begins at byte ${outcome.validBytes}. Make a copy of it, then cut it off with: stormdb check-aof --fix ${path}`,
+        );
+      }
+      log.warning(
+        `${path} ends in the middle of a command, as after a crash: cut off at byte ${outcome.validBytes} of ${outcome.totalBytes} (aof-load-truncated yes)`,
+      );
+      truncateFile(path, outcome.validBytes);
+    } catch (error) {
+      if (!(error instanceof AofError) && !(error instanceof RdbError)) throw error;
+      throw new LoadError(
+        `${path}: damaged at byte ${error.offset}: ${error.message}. Make a copy of the file; stormdb check-aof ${path} tells more, and --fix cuts off everything from there on.`,
+      );
+    }
+  }
+
+  /** Reads an RDB file from a primary, in place of all data. Throws RdbError. */
+  replaceBy(path: string): Promise<RdbReader> {
+    const { space } = this.#options;
+    this.#begin([path]);
+    return this.during(() => {
+      space.flushAll();
+      return readRdb(path, space, true, this.#progressReporter(path));
+    });
+  }
+
+  /** Reads an RDB file in place of all data, and meanwhile does nothing else. Throws RdbError. */
+  replaceNow(path: string): void {
+    const { space } = this.#options;
+    space.flushAll();
+    readRdbNow(path, space);
+  }
+}
+
+function seconds(started: number): string {
+  return ((performance.now() - started) / 1000).toFixed(3);
+}

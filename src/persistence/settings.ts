@@ -1,0 +1,22 @@
+/** What the configuration says of persistence. */
+import type { FsyncPolicy } from "./aof-file.ts";
+
+export interface PersistenceSettings {
+  readonly folder: string;
+  readonly dbFileName: string;
+  readonly appendOnly: boolean;
+  readonly appendFolder: string;
+  readonly appendFileName: string;
+  readonly fsync: FsyncPolicy;
+  readonly syncsWhileRewriting: boolean;
+  readonly loadsTruncated: boolean;
+  readonly rdbPreamble: boolean;
+  readonly rewritePercentage: number;
+  readonly rewriteMinBytes: number;
+  readonly compressing: boolean;
+  readonly checking: boolean;
+  readonly stopsWritesOnError: boolean;
+  readonly stamping: boolean;
+  /** Seconds and changes. */
+  readonly savePoints: readonly (readonly [number, number])[];
+}
