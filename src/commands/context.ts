@@ -159,6 +159,7 @@ export type PubSubService = Pick<
 > & {
   subscribe(client: Client, kind: Kind, name: string): void;
   unsubscribe(client: Client, kind: Kind, name: string): void;
+  pushTo(client: Client, write: (writer: ReplyWriter) => void): void;
 };
 
 /** What commands may ask of the server. */

@@ -2,6 +2,7 @@
 
 import { globMatch } from "../base/glob.ts";
 import * as errors from "../protocol/errors.ts";
+import type { ReplyWriter } from "../protocol/reply-writer.ts";
 import { CHANNEL, type Kind, PATTERN, SHARD } from "../pubsub/pubsub.ts";
 import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
@@ -18,11 +19,16 @@ function counted(c: Context, kind: Kind): number {
 }
 
 function confirm(c: Context, mark: string, name: string | null, kind: Kind): void {
-  c.reply.push(3);
-  c.reply.text(mark);
-  if (name === null) c.reply.null();
-  else c.reply.text(name);
-  c.reply.integer(counted(c, kind));
+  const write = (out: ReplyWriter) => {
+    out.push(3);
+    out.text(mark);
+    if (name === null) out.null();
+    else out.text(name);
+    out.integer(counted(c, kind));
+  };
+  // It is a push, which comes even to a client that wants no replies.
+  if (c.client.replyMode === "on") write(c.reply);
+  else c.server.pubsub.pushTo(c.client, write);
 }
 
 function subscribe(c: Context, kind: Kind): void {
@@ -78,7 +84,8 @@ function replyNames(c: Context, kind: Kind): void {
 
 function replyListeners(c: Context, kind: Kind): void {
   const { args, reply } = c;
-  reply.map(args.count - 2);
+  // Not a map, not even in RESP3.
+  reply.array((args.count - 2) * 2);
   for (let i = 2; i < args.count; i++) {
     reply.text(args.text(i));
     reply.integer(c.server.pubsub.listenerCount(kind, args.text(i)));

@@ -90,6 +90,15 @@ export class PubSub<S extends Subscriber> {
     }
   }
 
+  /** Pushes what `write` writes to the client alone. */
+  pushTo(client: S, write: (writer: ReplyWriter) => void): void {
+    const { protocol } = client;
+    const writer = this.#outlet.pushWriter(protocol);
+    const from = writer.at;
+    write(writer);
+    this.#outlet.push(client, protocol, from, writer.at);
+  }
+
   /** Sends `length` bytes of `bytes` from `from` on to the channel; returns how many got them. */
   publish(channel: string, bytes: Uint8Array, from: number, length: number): number {
     let receivers = 0;
