@@ -319,9 +319,11 @@ function swapdb(c: Context): void {
     c.reply.error(errors.DB_OUT_OF_RANGE);
     return;
   }
-  c.events.swapping(databases[a], databases[b]);
-  c.keyspace.swap(a, b);
-  c.server.blocking.swapped(databases[a], databases[b]);
+  if (a !== b) {
+    c.events.swapping(databases[a], databases[b]);
+    c.keyspace.swap(a, b);
+    c.server.blocking.swapped(databases[a], databases[b]);
+  }
   c.dirty++;
   c.reply.ok();
 }

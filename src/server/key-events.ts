@@ -75,14 +75,10 @@ export class KeyEvents implements KeyEventService {
   expired(database: Database, ref: number): void {
     if (!this.active) return;
     const from = database.keyAt(ref);
-    this.changed(
-      EXPIRED_EVENT,
-      "expired",
-      database,
-      database.bytesOf(ref),
-      from,
-      database.keyLength(ref),
-    );
+    const bytes = database.bytesOf(ref);
+    const length = database.keyLength(ref);
+    if (this.#watchCount > 0) this.#touchExpired(database, latin1Text(bytes, from, from + length));
+    this.#notify(EXPIRED_EVENT, "expired", database, bytes, from, length);
   }
 
   added(database: Database, ref: number): void {
@@ -153,29 +149,45 @@ export class KeyEvents implements KeyEventService {
   }
 
   #touch(database: Database, key: string): void {
+    for (const client of this.#watchers[database.index]!.get(key) ?? []) client.watchBroken = true;
+  }
+
+  #touchExpired(database: Database, key: string): void {
     for (const client of this.#watchers[database.index]!.get(key) ?? []) {
-      const watch = client.watches!.find((w) => w.database === database && w.key === key)!;
-      if (watch.wasExpired && database.find(latin1(key), 0, key.length) === 0) {
-        watch.wasExpired = false;
-      } else client.watchBroken = true;
+      const watch = watchOf(client, database, key);
+      if (watch.wasExpired) watch.wasExpired = false;
+      else client.watchBroken = true;
     }
   }
 
   emptying(database: Database): void {
-    this.#touchWhere(database, (key) => database.find(key, 0, key.length) !== 0);
+    this.#touchAll(database, null);
   }
 
   swapping(a: Database, b: Database): void {
-    const isInEither = (key: Uint8Array) =>
-      a.find(key, 0, key.length) !== 0 || b.find(key, 0, key.length) !== 0;
-    this.#touchWhere(a, isInEither);
-    this.#touchWhere(b, isInEither);
+    this.#touchAll(a, b);
+    this.#touchAll(b, a);
   }
 
-  #touchWhere(database: Database, changes: (key: Uint8Array) => boolean): void {
+  /** The keys of the database are about to give way to those of another, or to none. */
+  #touchAll(database: Database, replacement: Database | null): void {
     for (const [key, clients] of this.#watchers[database.index]!) {
-      if (!changes(latin1(key))) continue;
-      for (const client of clients) client.watchBroken = true;
+      const bytes = latin1(key);
+      const isThere = database.find(bytes, 0, bytes.length) !== 0;
+      const ref = replacement === null ? 0 : replacement.find(bytes, 0, bytes.length);
+      if (!isThere && ref === 0) continue;
+      const isReplacementExpired = ref !== 0 && replacement!.isExpired(ref);
+      for (const client of clients) {
+        const watch = watchOf(client, database, key);
+        // A key whose time has come is as good as none.
+        if (watch.wasExpired && ref === 0) watch.wasExpired = false;
+        else if (isReplacementExpired && (watch.wasExpired || !isThere)) watch.wasExpired = true;
+        else client.watchBroken = true;
+      }
     }
   }
+}
+
+function watchOf(client: Connection, database: Database, key: string): Watch {
+  return client.watches!.find((watch) => watch.database === database && watch.key === key)!;
 }
