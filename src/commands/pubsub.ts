@@ -32,6 +32,11 @@ function confirm(c: Context, mark: string, name: string | null, kind: Kind): voi
 }
 
 function subscribe(c: Context, kind: Kind): void {
+  // Channels and patterns are let in for the sake of old clients.
+  if (kind === SHARD && !c.mayBlock) {
+    c.reply.error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+    return;
+  }
   const mark = c.args.text(0).toLowerCase();
   for (let i = 1; i < c.args.count; i++) {
     const name = c.args.text(i);

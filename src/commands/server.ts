@@ -140,6 +140,10 @@ function slowlogReset(c: Context): void {
 }
 
 function monitor(c: Context): void {
+  if (!c.mayBlock) {
+    c.reply.error("ERR MONITOR isn't allowed for DENY BLOCKING client");
+    return;
+  }
   c.server.monitor(c.client);
   c.reply.ok();
 }
