@@ -85,6 +85,8 @@ export class Dispatch {
   /** `latency-tracking`. */
   tracking = true;
   pausedUntilMs = 0;
+  /** From where on in the buffer of replies the client's mode decides whether they are sent. */
+  #replyFrom = 0;
   pausedWritesOnly = false;
   /** Why clients may not write, and why they may not even read: a matter of replication; or "". */
   writeRefusal = "";
@@ -137,7 +139,7 @@ export class Dispatch {
   /** Runs one request. False: not now, the client has been paused. */
   call(client: Connection, request: Request): boolean {
     const reply = this.#reply;
-    const start = reply.at;
+    this.#replyFrom = reply.at;
     reply.protocol = client.protocol;
     const command = this.#resolve(client, request);
     if (command !== null) {
@@ -154,7 +156,7 @@ export class Dispatch {
       }
     }
     if (reply.errors > 0) this.#countErrors();
-    if (client.replyMode !== "on" && !client.isWaiting) this.#withhold(client, start);
+    if (client.replyMode !== "on" && !client.isWaiting) this.#withhold(client);
     if (this.#blocking.hasReady) this.#serveWaiting(client);
     return true;
   }
@@ -172,7 +174,6 @@ export class Dispatch {
       const name = errors.shownArgument(request.text(0), ARGS_SHOWN_BYTES);
       return this.#refuse(client, null, errors.unknownCommand(name, argsShown(request)));
     }
-    client.lastCommand = command.fullName;
     if (command.subcommands !== undefined && request.count > 1) {
       const sub = command.subcommands.get(request.text(1).toLowerCase());
       if (sub === undefined) {
@@ -180,8 +181,8 @@ export class Dispatch {
         return this.#refuse(client, null, errors.unknownSubcommand(request.text(1), name));
       }
       command = sub;
-      client.lastCommand = command.fullName;
     }
+    client.lastCommand = command.fullName;
     const { arity } = command;
     if ((arity > 0 && arity !== request.count) || request.count < -arity) {
       return this.#refuse(client, command, errors.wrongArity(command.fullName));
@@ -193,6 +194,7 @@ export class Dispatch {
   /** Replies with an error in place of running the command; a transaction will not run either. */
   #refuse(client: Connection, command: Command | null, error: string): null {
     if (command !== null) command.rejected++;
+    else client.lastCommand = "NULL";
     if (client.transaction !== null) client.transaction.aborted = true;
     const isExec = command?.spec.name === "exec";
     if (isExec) this.#context.server.transactions.discard(client);
@@ -313,8 +315,11 @@ export class Dispatch {
     const context = this.#context;
     const { args } = context;
     context.mayBlock = false;
+    // Each command may change whether the client wants replies.
+    this.#settleReply(client);
     this.#run(command, client, request);
     if (this.#reply.errors > 0) this.#countErrors();
+    this.#settleReply(client);
     context.mayBlock = true;
     // What is left is EXEC's, which changes nothing itself.
     context.args = args;
@@ -340,7 +345,8 @@ export class Dispatch {
     this.#invoke(this.#commands.find(request, 0)!, client, request);
     if (reply.errors > 0) this.#countErrors();
     const hasReplied = reply.at > start;
-    if (hasReplied && client.replyMode !== "on") this.#withhold(client, start);
+    this.#replyFrom = start;
+    if (hasReplied && client.replyMode !== "on") this.#withhold(client);
     output.endReply(client);
     output.end(client);
     return hasReplied;
@@ -357,13 +363,17 @@ export class Dispatch {
     }
   }
 
-  #withhold(client: Connection, start: number): void {
-    if (client.replyMode === "skip-next") {
-      client.replyMode = "skip";
-      return;
-    }
-    this.#reply.at = start;
-    if (client.replyMode === "skip") client.replyMode = "on";
+  /** The command is over, of a client that does not want every reply. */
+  #withhold(client: Connection): void {
+    this.#settleReply(client);
+    if (client.replyMode === "skip-next") client.replyMode = "skip";
+    else if (client.replyMode === "skip") client.replyMode = "on";
+  }
+
+  /** What has been written is taken back if the client wants no replies now; else it stays. */
+  #settleReply(client: Connection): void {
+    if (client.replyMode === "off" || client.replyMode === "skip") this.#reply.at = this.#replyFrom;
+    this.#replyFrom = this.#reply.at;
   }
 
   /** Runs a command that was read from a file; throws where there is none of that name. */
