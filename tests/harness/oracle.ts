@@ -218,13 +218,6 @@ class Session {
     return `${client.unread}(closed)`;
   }
 
-  /** The frames up to the one that has `mark` in it. */
-  async #readUntil(client: RawClient, mark: string): Promise<string> {
-    const frames: string[] = [];
-    while (!frames.at(-1)?.includes(mark)) frames.push(await this.#read(client));
-    return frames.join("");
-  }
-
   #encode(calls: readonly Words[]): Buffer {
     const ids = this.#ids;
     const filled = (word: string) =>
@@ -242,7 +235,7 @@ class Session {
     if ("sync" in item) {
       const client = await this.#client(item.sync);
       client.write(encodeCommand(["PING", SYNC_END]));
-      return this.#readUntil(client, SYNC_END);
+      return inTime(client.readThrough(`${SYNC_END}\r\n`), "the end is missing");
     }
     const name = item.on ?? "";
     const client = await this.#client(name);
@@ -252,7 +245,7 @@ class Session {
     }
     if ("pipe" in item) {
       client.write(this.#encode([...item.pipe, ["ECHO", PIPE_END]]));
-      return this.#readUntil(client, PIPE_END);
+      return inTime(client.readThrough(`${PIPE_END}\r\n`), "the end is missing");
     }
     if ("waits" in item) {
       const waiting = await this.#figure("blocked_clients");
@@ -359,9 +352,9 @@ async function runScript(calls: readonly Call[], sessions: readonly Session[]): 
     expected.push(`${what} -> ${shown(want)}`);
     got.push(`${what} -> ${shown(have)}`);
   };
-  for (const call of calls) {
+  for (const [step, call] of calls.entries()) {
     const item: Item = typeof call === "string" ? { call } : call;
-    const what = shown(wordsOf(item));
+    const what = `${step}: ${shown(wordsOf(item))}`;
     const [ofRedis, ofStorm] = await Promise.all(
       sessions.map((session) =>
         session.run(item).catch((error: Error) => `${FAILED}${error.message}`),

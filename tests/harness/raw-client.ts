@@ -35,6 +35,8 @@ export class RawClient {
   #received: Buffer = Buffer.alloc(0);
   #waiting: ((reply: string) => void)[] = [];
   #failing: ((error: Error) => void)[] = [];
+  /** Told when bytes have come, or the end. */
+  #arrived = () => {};
   /** Resolves when the server has closed the connection. */
   readonly closed: Promise<void>;
   isClosed = false;
@@ -45,11 +47,13 @@ export class RawClient {
     socket.on("data", (chunk: Buffer) => {
       this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
       this.#deliver();
+      this.#arrived();
     });
     this.closed = new Promise((done) => {
       socket.on("close", () => {
         this.isClosed = true;
         for (const fail of this.#failing) fail(new Error("the connection was closed"));
+        this.#arrived();
         done();
       });
     });
@@ -87,6 +91,23 @@ export class RawClient {
       this.#failing.push(fail);
       this.#deliver();
     });
+  }
+
+  /** All that comes up to the end of `mark`, whatever frames it is in. */
+  async readThrough(mark: string): Promise<string> {
+    for (;;) {
+      const at = this.#received.indexOf(mark, 0, "latin1");
+      if (at >= 0) {
+        const end = at + mark.length;
+        const text = this.#received.toString("latin1", 0, end);
+        this.#received = this.#received.subarray(end);
+        return text;
+      }
+      if (this.isClosed) throw new Error("the connection was closed");
+      await new Promise<void>((done) => {
+        this.#arrived = done;
+      });
+    }
   }
 
   /** What has come and was not read. */
