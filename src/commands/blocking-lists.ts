@@ -19,13 +19,13 @@ function readTimeout(c: Context, index: number): number {
     ? c.args.text(index).startsWith("-")
       ? -1
       : Number.POSITIVE_INFINITY
-    : Math.ceil(Number(formatExtended(seconds)) * 1000);
+    : Math.ceil(Number(formatExtended(seconds)) * 1000) || (seconds.mantissa > 0n ? 1 : 0);
   if (ms < 0) {
     c.reply.error(errors.TIMEOUT_NEGATIVE);
     return Number.NaN;
   }
   // As in Redis 7.2; 7.0 calls such times negative.
-  if (ms > Number.MAX_SAFE_INTEGER - c.nowMs) {
+  if (ms > 2 ** 63 - c.nowMs) {
     c.reply.error(errors.TIMEOUT_OUT_OF_RANGE);
     return Number.NaN;
   }
@@ -77,10 +77,10 @@ function blmove(c: Context): void {
 }
 
 function blmpop(c: Context): void {
-  const timeoutMs = readTimeout(c, 1);
-  if (Number.isNaN(timeoutMs)) return;
   const options = readPopOptions(c, 2);
-  if (options === null || popFromAny(c, options)) return;
+  if (options === null) return;
+  const timeoutMs = readTimeout(c, 1);
+  if (Number.isNaN(timeoutMs) || popFromAny(c, options)) return;
   if (!c.block(LIST, options.first, options.last, timeoutMs)) c.reply.nullArray();
 }
 
