@@ -448,7 +448,7 @@ export class Server implements Services {
       const from = writer.at;
       write(writer);
       this.output.push(client, protocol, from, writer.at);
-    }
+    } else if (client.replyMode === "skip") client.replyMode = "on";
     if (resumes) setImmediate(() => this.#resume(client));
   }
 
