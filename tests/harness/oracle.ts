@@ -4,7 +4,7 @@
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { splitArguments } from "../../src/protocol/arguments.ts";
-import { REDIS_SERVER, type RunningServer, startRedis, startStormdb, until } from "./processes.ts";
+import { REDIS_SERVER, type RunningServer, startRedis, startStormdb } from "./processes.ts";
 import { encodeCommand, type RawClient } from "./raw-client.ts";
 
 /** A line as at redis-cli's prompt ("\x00" and the like in double quotes), or its arguments. */
@@ -155,6 +155,8 @@ const FAILED = "failed: ";
 
 /** A frame that has not come by then is missing. */
 const FRAME_MS_MAX = 3000;
+/** Long enough for a missing frame to be reported; a test that is cut short ends the servers. */
+const TEST_MS_MAX = 30000;
 
 /** The connections of a script to one server. */
 class Session {
@@ -181,7 +183,7 @@ class Session {
   /** Closes what is open, and waits until the server has forgotten it. */
   async end(): Promise<void> {
     for (const [name, client] of this.#clients) if (name !== OWN) client.close();
-    await until("connections are gone", async () => {
+    await become("connections are gone", async () => {
       return (await this.#figure("connected_clients")) <= this.#present;
     });
     this.#clients.get(OWN)!.close();
@@ -250,7 +252,7 @@ class Session {
     if ("waits" in item) {
       const waiting = await this.#figure("blocked_clients");
       client.write(this.#encode([item.waits, ...(item.then ?? [])]));
-      await until("the client waits", async () => {
+      await become("the client waits", async () => {
         return (await this.#figure("blocked_clients")) > waiting;
       });
       return "";
@@ -261,7 +263,7 @@ class Session {
 
   async #runUntil({ until: call, is }: Until): Promise<string> {
     const own = await this.#client(OWN);
-    await until(`the reply is ${shown(is)}`, async () => {
+    await become(`the reply is ${shown(is)}`, async () => {
       return (await own.call(...argumentsOf(call))) === is;
     });
     return "";
@@ -271,7 +273,7 @@ class Session {
     const before = await this.#figure("connected_clients");
     (await this.#client(name)).close();
     this.#clients.delete(name);
-    await until("the client is gone", async () => {
+    await become("the client is gone", async () => {
       return (await this.#figure("connected_clients")) < before;
     });
     return "";
@@ -280,6 +282,15 @@ class Session {
   /** What has come and was not read, by connection. */
   get unread(): string {
     return [...this.#clients].map(([name, client]) => `${name}: ${client.unread}`).join("; ");
+  }
+}
+
+/** Waits until the condition holds, no longer than for a frame. */
+async function become(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + FRAME_MS_MAX;
+  while (!(await condition())) {
+    if (performance.now() > endMs) throw new Error(`it never came about that ${what}`);
+    await Bun.sleep(1);
   }
 }
 
@@ -384,16 +395,20 @@ export function oracleTest(
     name,
     (pair) => {
       for (const protocol of ["2", "3"]) {
-        test(`RESP${protocol}`, async () => {
-          const { redis, storm } = await pair();
-          const sessions = [redis, storm].map((one) => new Session(one, protocol, directives));
-          await Promise.all(sessions.map((session) => session.begin()));
-          try {
-            await runScript(calls, sessions);
-          } finally {
-            await Promise.all(sessions.map((session) => session.end()));
-          }
-        });
+        test(
+          `RESP${protocol}`,
+          async () => {
+            const { redis, storm } = await pair();
+            const sessions = [redis, storm].map((one) => new Session(one, protocol, directives));
+            await Promise.all(sessions.map((session) => session.begin()));
+            try {
+              await runScript(calls, sessions);
+            } finally {
+              await Promise.all(sessions.map((session) => session.end()));
+            }
+          },
+          TEST_MS_MAX,
+        );
       }
     },
     directives,
