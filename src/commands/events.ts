@@ -42,10 +42,10 @@ export function parseEventClasses(letters: string): number {
   return classes;
 }
 
-/** The letters as CONFIG GET shows them: behind A there is no n, as in Redis. */
+/** The letters that name the classes, each once and in Redis's order. */
 export function formatEventClasses(classes: number): string {
   const named = (letters: typeof LETTERS) =>
     letters.map(([letter, bit]) => (classes & bit ? letter : "")).join("");
-  const values = (classes & ALL) === ALL ? "A" : named(LETTERS) + (classes & NEW_EVENT ? "n" : "");
-  return values + named(OTHER_LETTERS);
+  const values = (classes & ALL) === ALL ? "A" : named(LETTERS);
+  return values + (classes & NEW_EVENT ? "n" : "") + named(OTHER_LETTERS);
 }

@@ -145,7 +145,10 @@ export class Config implements ConfigService {
     const add = (shown: string, name: string) => {
       if (seen.has(shown.toLowerCase())) return;
       seen.add(shown.toLowerCase());
-      found.set(shown, this.text(name));
+      const { directive } = DIRECTIVES.get(name)!;
+      const value = this.text(name);
+      const show = directive.kind === "text" ? directive.show : undefined;
+      found.set(shown, show === undefined ? value : show(value));
     };
     for (const pattern of patterns) {
       // A name is shown as it was asked for.

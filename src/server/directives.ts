@@ -24,6 +24,8 @@ export type Directive =
       readonly default: string;
       /** The value as it is kept, and what is wrong with it or "". */
       readonly normalize?: (value: string) => readonly [string, string];
+      /** The value as CONFIG GET shows it. */
+      readonly show?: (value: string) => string;
     }
   /** Several words; `check` returns what is wrong, or "". */
   | {
@@ -129,6 +131,11 @@ function checkPrimary(words: readonly string[]): string {
   return words.length === 2 && isPort ? "" : "argument must be a host and a port";
 }
 
+/** Behind A there is no n, as in Redis. */
+function showEventClasses(value: string): string {
+  return value.replace(/^An/, "A");
+}
+
 /** "seconds changes", repeated. */
 function checkSavePoints(words: readonly string[]): string {
   const wrong = "Invalid save parameters";
@@ -174,7 +181,10 @@ export const DIRECTIVES: ReadonlyMap<string, Entry> = new Map<string, Entry>([
       check: checkOutputLimits,
     }),
   ],
-  ["notify-keyspace-events", set({ kind: "text", default: "", normalize: normalizeEventClasses })],
+  [
+    "notify-keyspace-events",
+    set({ kind: "text", default: "", normalize: normalizeEventClasses, show: showEventClasses }),
+  ],
   ["list-max-listpack-size", set(integer(-2, -2147483648, INT_MAX), "list-max-ziplist-size")],
   ["slowlog-log-slower-than", set(integer(10000, -1, INT64_MAX))],
   ["slowlog-max-len", set(integer(128, 0, INT64_MAX))],
