@@ -189,8 +189,8 @@ export interface Services {
   unpause(): void;
   /** Ends the client's wait for a key, with an error or as if its time were over; false: it does not wait. */
   unblock(client: Client, withError: boolean): boolean;
-  /** Shows the client every command from now on. */
-  monitor(client: Client): void;
+  /** Shows the client every command from now on; false if it is shown them already. */
+  monitor(client: Client): boolean;
   /** The client is as it was when it connected: RESET. */
   reset(client: Client): void;
   /** Stops the server; returns why it could not, or "". */

@@ -144,8 +144,8 @@ function monitor(c: Context): void {
     c.reply.error("ERR MONITOR isn't allowed for DENY BLOCKING client");
     return;
   }
-  c.server.monitor(c.client);
-  c.reply.ok();
+  // Who is one already gets no reply, as in Redis.
+  if (c.server.monitor(c.client)) c.reply.ok();
 }
 
 const configCommand = subcommands({ group: "server", flags: "admin noscript loading stale" });

@@ -46,6 +46,10 @@ export class Monitors {
     const writer = this.#output.pushWriter(PROTOCOL);
     const from = writer.at;
     writer.simple(`${seconds}.${fraction} [${index} ${client.address}] ${words.join(" ")}`);
-    for (const monitor of this.#clients) this.#output.push(monitor, PROTOCOL, from, writer.at);
+    for (const monitor of this.#clients) {
+      // Unlike messages, lines count as replies.
+      if (monitor.replyMode === "off" || monitor.replyMode === "skip") continue;
+      this.#output.push(monitor, PROTOCOL, from, writer.at);
+    }
   }
 }

@@ -415,8 +415,10 @@ export class Server implements Services {
     this.#leaveAll(client as Connection);
   }
 
-  monitor(client: Client): void {
+  monitor(client: Client): boolean {
+    const isNew = !(client as Connection).isMonitor;
     this.monitors.add(client as Connection);
+    return isNew;
   }
 
   unblock(client: Client, withError: boolean): boolean {
