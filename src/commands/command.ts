@@ -53,6 +53,8 @@ export interface CommandSpec {
   readonly handler?: Handler;
   /** Runs at once even between MULTI and EXEC. */
   readonly immediate?: true;
+  /** Changes nothing, but replicas are to get it: CLIENT PAUSE holds it with the writing commands. */
+  readonly mayReplicate?: true;
   /** Clients of RESP2 that listen to channels may call it. */
   readonly whileSubscribed?: true;
   /**
@@ -76,6 +78,7 @@ export const NO_MULTI = 512;
 export const IMMEDIATE = 1024;
 export const WHILE_SUBSCRIBED = 2048;
 export const STALE = 4096;
+export const MAY_REPLICATE = 8192;
 
 /** Latencies are counted in buckets of powers of two of µs, 8 to a doubling. */
 const HISTOGRAM_BUCKETS = 27 * 8;
@@ -123,6 +126,7 @@ export class Command {
       (flags.has("stale") ? STALE : 0) |
       (spec.immediate ? IMMEDIATE : 0) |
       (spec.whileSubscribed ? WHILE_SUBSCRIBED : 0) |
+      (spec.mayReplicate ? MAY_REPLICATE : 0) |
       (spec.name === "client" || container === "client" ? MAY_RUN_PAUSED : 0);
     this.subcommands =
       spec.subcommands === undefined

@@ -134,7 +134,7 @@ export class Connection implements Client {
       this.isMonitor ? "O" : this.isReplica ? "S" : "",
       subscriptions !== null ? "P" : "",
       transaction !== null ? "x" : "",
-      this.isWaiting ? "b" : "",
+      this.isHeld ? "b" : "",
       this.watchBroken ? "d" : "",
       this.closing ? "c" : "",
       this.isUnix ? "U" : "",

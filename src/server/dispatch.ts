@@ -12,6 +12,7 @@ import {
   DENY_OOM,
   FAST,
   IMMEDIATE,
+  MAY_REPLICATE,
   MAY_RUN_PAUSED,
   NO_AUTH_NEEDED,
   NO_MULTI,
@@ -164,7 +165,7 @@ export class Dispatch {
   #isPaused(command: Command, client: Connection): boolean {
     if (this.#clock.nowMs >= this.pausedUntilMs) return false;
     if (command.bits & MAY_RUN_PAUSED) return false;
-    return !this.pausedWritesOnly || (flagsOf(command, client) & WRITE) !== 0;
+    return !this.pausedWritesOnly || (flagsOf(command, client) & (WRITE | MAY_REPLICATE)) !== 0;
   }
 
   /** The command to run, or null with the refusal replied. */
@@ -224,8 +225,8 @@ export class Dispatch {
     }
     if (this.readRefusal !== "" && (flags & STALE) === 0) return this.readRefusal;
     if (persistence.loading && (flags & ALLOWED_LOADING) === 0) return errors.LOADING;
-    if ((client.isMonitor || client.isReplica) && flags & (WRITE | READ_ONLY))
-      return errors.MONITOR_ONLY;
+    const isFeed = client.isMonitor || client.isReplica;
+    if (isFeed && flags & (WRITE | READ_ONLY | MAY_REPLICATE)) return errors.MONITOR_ONLY;
     return "";
   }
 
@@ -466,7 +467,7 @@ export class Dispatch {
 function flagsOf(command: Command, client: Connection): number {
   const { transaction } = client;
   if (transaction === null || command.spec.name !== "exec") return command.bits;
-  return command.bits | (transaction.bits & (WRITE | DENY_OOM));
+  return command.bits | (transaction.bits & (WRITE | DENY_OOM | MAY_REPLICATE));
 }
 
 /** The first arguments as Redis shows them behind an unknown command. */

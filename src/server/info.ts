@@ -82,7 +82,9 @@ function serverFields(server: Server): Fields {
 function clientFields(server: Server): Fields {
   let inputMax = 0;
   let outputMax = 0;
+  let blocked = 0;
   for (const client of server.clients.values()) {
+    if (client.isHeld) blocked++;
     inputMax = Math.max(inputMax, client.pending?.bytes.length ?? 0);
     outputMax = Math.max(outputMax, client.backlogBytes);
   }
@@ -92,7 +94,7 @@ function clientFields(server: Server): Fields {
     ["maxclients", server.config.number("maxclients")],
     ["client_recent_max_input_buffer", inputMax],
     ["client_recent_max_output_buffer", outputMax],
-    ["blocked_clients", server.blocking.count + server.replication.ackWaits.count],
+    ["blocked_clients", blocked],
     ["tracking_clients", 0],
     ["clients_in_timeout_table", 0],
     ["total_blocking_keys", server.blocking.keyCount],
