@@ -279,9 +279,10 @@ class Session {
     return "";
   }
 
-  /** What has come and was not read, by connection. */
+  /** What has come and was not read, by connection; without the times and ports of MONITOR. */
   get unread(): string {
-    return [...this.#clients].map(([name, client]) => `${name}: ${client.unread}`).join("; ");
+    const unread = [...this.#clients].map(([name, client]) => `${name}: ${client.unread}`);
+    return unread.join("; ").replace(/\d+\.\d{6} \[|127\.0\.0\.1:\d+/g, "*");
   }
 }
 

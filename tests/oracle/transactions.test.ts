@@ -511,6 +511,35 @@ oracleTest("in one write", [
   { pipe: [["MULTI"], ["SET", "\x00\r\n", "\xff\x00"], ["GET", "\x00\r\n"], ["EXEC"]] },
 ]);
 
+oracleTest("while writing commands are paused", [
+  ...[
+    ["SET a 1"],
+    ["PUBLISH x y"],
+    ["SPUBLISH x y"],
+    ["BLPOP k 0"],
+    ["MULTI", "SET a 1", "EXEC"],
+    ["MULTI", "PUBLISH x y", "EXEC"],
+  ].flatMap((calls): Call[] => [
+    "RPUSH k a",
+    ...calls.slice(0, -1).map((call) => on("a", call)),
+    on("p", "CLIENT PAUSE 100000 WRITE"),
+    { on: "a", waits: calls.at(-1)! },
+    { on: "p", call: "CLIENT LIST ID {a.id}", as: { only: /(?:flags|cmd|multi)=\S+/g } },
+    on("p", "CLIENT UNPAUSE"),
+    { read: "a" },
+    "DEL k",
+  ]),
+  on("p", "CLIENT PAUSE 100000 WRITE"),
+  "MULTI",
+  "GET a",
+  "EXEC",
+  "WATCH a",
+  "UNWATCH",
+  "SUBSCRIBE x",
+  "UNSUBSCRIBE x",
+  on("p", "CLIENT UNPAUSE"),
+]);
+
 oracleTest("out of memory", [
   "SET a 1",
   "CONFIG SET maxmemory 1",
