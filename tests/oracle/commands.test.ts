@@ -421,7 +421,11 @@ describePair("a key with a value of another type", (pair) => {
           await client.call("FLUSHALL");
           await client.call("SET", "string", "1");
           await client.call("RPUSH", "list", "1", "2");
-          const reply = await client.call(...call);
+          // What might wait for a key runs in a transaction, where it does not.
+          const mayWait = spec.flags.split(" ").includes("blocking");
+          if (mayWait) await client.call("MULTI");
+          const queued = await client.call(...call);
+          const reply = mayWait ? await client.call("EXEC") : queued;
           const types = await client.call("TYPE", wrong);
           client.close();
           return reply + types;
@@ -430,7 +434,7 @@ describePair("a key with a value of another type", (pair) => {
       expect(`${call.join(" ")}: ${got}`).toEqual(`${call.join(" ")}: ${expected}`);
       replies.push(got!);
     }
-    const refuses = replies[0]!.startsWith("-WRONGTYPE ");
+    const refuses = /^(?:\*1\r\n)?-WRONGTYPE /.test(replies[0]!);
     expect(refuses).toEqual(!TYPELESS.includes(name));
   });
 });
