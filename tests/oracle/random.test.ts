@@ -10,7 +10,7 @@ import { afterAll, expect, test } from "bun:test";
 import { Random } from "../../src/base/random.ts";
 import { COMMANDS } from "../../src/commands/index.ts";
 import { describePair, shown } from "../harness/oracle.ts";
-import type { RawClient } from "../harness/raw-client.ts";
+import { type RawClient, replyEnd } from "../harness/raw-client.ts";
 
 type Words = readonly string[];
 
@@ -222,6 +222,37 @@ function expire(name: string, time: Word): Maker {
   return call(name, (dice) => [dice.key(), time(dice), ...dice.condition()]);
 }
 
+/** A call that must not have to wait: in a transaction, or its first key has just got an element. */
+function waiting(firstKey: number, make: Maker): Maker {
+  return (dice) => {
+    const calls = make(dice);
+    if (dice.chance(50)) return [["MULTI"], ...calls, ["EXEC"]];
+    return calls.flatMap((words) => [["RPUSH", words[firstKey]!, dice.value()], words]);
+  };
+}
+
+const timeout: Word = (dice) =>
+  dice.chance(95) ? dice.pick(["0", "0.01", "5"]) : dice.pick(["-1", "x", ""]);
+
+function blockingPop(name: string): Maker {
+  return waiting(
+    1,
+    call(name, (dice) => [...dice.times(1, 3, () => dice.list()), timeout(dice)]),
+  );
+}
+
+/** Calls between MULTI and EXEC; often keys are watched, which the calls in between may change. */
+const transaction: Maker = (dice) => {
+  const calls = (high: number) => dice.times(0, high, () => dice.pick(DRAWN)(dice)).flat();
+  const watched = dice.chance(50) ? [["WATCH", ...dice.times(1, 3, () => dice.key())]] : [];
+  const between = watched.length > 0 ? calls(2) : [];
+  const last = dice.chance(92) ? "EXEC" : dice.pick(["DISCARD", "EXEC x", "UNWATCH"]);
+  const wrong = dice.chance(4)
+    ? [dice.pick([["GET"], ["nothing"], ["WATCH", "k"], ["MULTI"]])]
+    : [];
+  return [...watched, ...between, ["MULTI"], ...calls(6), ...wrong, last.split(" "), ["DISCARD"]];
+};
+
 interface Entry {
   readonly make: Maker;
   /** How often it comes up. */
@@ -354,6 +385,34 @@ const TABLE: Readonly<Record<string, Entry>> = {
       return [count, ...names, dice.end(), ...dice.options(() => ["COUNT", dice.count()])];
     }),
   ),
+  blpop: usual(blockingPop("BLPOP")),
+  brpop: usual(blockingPop("BRPOP")),
+  blmove: usual(
+    waiting(
+      1,
+      of(
+        "BLMOVE",
+        list,
+        list,
+        (dice) => dice.end(),
+        (dice) => dice.end(),
+        timeout,
+      ),
+    ),
+  ),
+  brpoplpush: rare(waiting(1, of("BRPOPLPUSH", list, list, timeout))),
+  blmpop: usual(
+    waiting(
+      3,
+      call("BLMPOP", (dice) => {
+        const names = dice.times(1, 3, () => dice.list());
+        const count = dice.chance(95) ? String(names.length) : dice.count();
+        const options = dice.options(() => ["COUNT", dice.count()]);
+        return [timeout(dice), count, ...names, dice.end(), ...options];
+      }),
+    ),
+  ),
+  multi: usual((dice) => transaction(dice)),
   del: rare(keys("DEL")),
   unlink: rare(keys("UNLINK")),
   exists: usual(keys("EXISTS")),
@@ -455,6 +514,19 @@ function comparable(words: Words, reply: string): string {
   return isTime && Number(number[1]) * unitMs < EXACT_FROM_MS ? "positive" : reply;
 }
 
+/** The replies of an EXEC, each compared as that of its command. */
+function comparableExec(commands: readonly Words[], reply: string): string {
+  const bytes = Buffer.from(reply, "latin1");
+  if (!reply.startsWith(`*${commands.length}\r\n`)) return reply;
+  let at = bytes.indexOf("\r\n") + 2;
+  const replies = commands.map((words) => {
+    const from = at;
+    at = replyEnd(bytes, from);
+    return comparable(words, bytes.toString("latin1", from, at));
+  });
+  return replies.join(" ");
+}
+
 const BATCH = 50;
 const SHOWN_BEFORE = 10;
 
@@ -484,9 +556,17 @@ async function run(redis: RawClient, storm: RawClient, seed: number, calls: numb
     const replies = await Promise.all(
       batch.map((words) => Promise.all([redis.call(...words), storm.call(...words)])),
     );
+    /** Commands that wait for EXEC. */
+    let queued: Words[] = [];
     for (const [i, [expected, got]] of replies.entries()) {
       const words = batch[i]!;
-      if (comparable(words, expected) === comparable(words, got)) continue;
+      const compared =
+        words[0] === "EXEC"
+          ? [expected, got].map((reply) => comparableExec(queued, reply))
+          : [expected, got].map((reply) => comparable(words, reply));
+      if (expected === "+QUEUED\r\n") queued.push(words);
+      else if (words[0] === "EXEC" || words[0] === "DISCARD") queued = [];
+      if (compared[0] === compared[1]) continue;
       fail(from + i, `${shown(expected)} from redis-server, ${shown(got)} from StormDB`);
     }
     const check = await storm.call("DEBUG", "CHECK");
