@@ -353,8 +353,14 @@ export class Dispatch {
     return hasReplied;
   }
 
-  #countErrors(): void {
-    const reply = this.#reply;
+  /** The command that the client waits with ends with the error that was written to `writer`. */
+  countUnblocked(client: Connection, writer: ReplyWriter): void {
+    this.#countErrors(writer);
+    const command = this.#commands.byName(client.lastCommand);
+    if (command !== undefined) command.failed++;
+  }
+
+  #countErrors(reply = this.#reply): void {
     this.errorReplies += reply.errors;
     reply.errors = 0;
     const code = reply.lastError;

@@ -438,19 +438,22 @@ export class Server implements Services {
     const { ackWaits } = this.replication;
     const waitsForAcks = client.ackWait !== null;
     ackWaits.forget(client);
-    this.#answer(client, (writer) => writer.error(error), waitsForAcks);
+    const write = (writer: ReplyWriter) => {
+      writer.error(error);
+      this.dispatch.countUnblocked(client, writer);
+    };
+    this.#answer(client, write, waitsForAcks);
     this.blocking.release(client);
   }
 
   /** Replies to a client out of turn: one that waits, and whose command is not running now. */
   #answer(client: Connection, write: (writer: ReplyWriter) => void, resumes = true): void {
-    if (client.replyMode === "on") {
-      const { protocol } = client;
-      const writer = this.output.pushWriter(protocol);
-      const from = writer.at;
-      write(writer);
-      this.output.push(client, protocol, from, writer.at);
-    } else if (client.replyMode === "skip") client.replyMode = "on";
+    const { protocol } = client;
+    const writer = this.output.pushWriter(protocol);
+    const from = writer.at;
+    write(writer);
+    if (client.replyMode === "on") this.output.push(client, protocol, from, writer.at);
+    else if (client.replyMode === "skip") client.replyMode = "on";
     if (resumes) setImmediate(() => this.#resume(client));
   }
 
