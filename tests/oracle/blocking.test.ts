@@ -631,3 +631,36 @@ oracleTest("many at one key", [
   { read: "c8" },
   { read: "c9" },
 ]);
+
+oracleTest("how calls are counted", [
+  "CONFIG RESETSTAT",
+  waits("a", "BLPOP k 0"),
+  "RPUSH k 1",
+  { read: "a" },
+  waits("a", "BLMOVE k l LEFT LEFT 0"),
+  "CLIENT UNBLOCK {a.id} ERROR",
+  { read: "a" },
+  "SET s x",
+  "BLPOP s 0",
+  "BLPOP k x",
+  "BLPOP k",
+  "MULTI",
+  "BRPOP k 0",
+  "BRPOP s 0",
+  "EXEC",
+  "MULTI",
+  "BRPOP",
+  "EXEC",
+  {
+    call: "INFO commandstats",
+    as: (reply) =>
+      (reply.match(/cmdstat_(?:b\w+|multi|exec):.*/g) ?? [])
+        .map((line) => line.replace(/usec\w*=[\d.]+,/g, ""))
+        .sort()
+        .join("; "),
+  },
+  {
+    call: "INFO errorstats",
+    as: (reply) => (reply.match(/errorstat_.*/g) ?? []).sort().join("; "),
+  },
+]);

@@ -343,3 +343,15 @@ oracleTest("many subscriptions in one write", [
   { pipe: ["PUBLISH a 1", "PUBLISH b 2", "PUBLISH a 3", "PUBLISH c 4"] },
   { sync: "b" },
 ]);
+
+oracleTest("what INFO shows", [
+  on("a", "SUBSCRIBE a b", 2),
+  on("b", "SUBSCRIBE b c", 2),
+  on("b", "PSUBSCRIBE x y", 2),
+  on("a", "PSUBSCRIBE x"),
+  on("c", "SSUBSCRIBE s"),
+  { call: "INFO stats", as: { only: /pubsub\w+:\d+/g } },
+  { call: "CLIENT LIST TYPE pubsub", as: { only: /(?:sub|psub|ssub|flags)=\S+/g } },
+  { leave: "b" },
+  { call: "INFO stats", as: { only: /pubsub\w+:\d+/g } },
+]);
