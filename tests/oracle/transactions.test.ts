@@ -1,5 +1,5 @@
 /** MULTI, EXEC, DISCARD, WATCH and UNWATCH, compared with the real redis-server. */
-import { type Call, oracleTest, type Step } from "../harness/oracle.ts";
+import { type Call, oracleTest, type Pipe, type Step } from "../harness/oracle.ts";
 
 const on = (name: string, call: string): Step => ({ on: name, call });
 
@@ -219,8 +219,10 @@ oracleTest("what CLIENT LIST shows of it", [
 
 // ── WATCH ────────────────────────────────────────────────────────────────────────────────────
 
+type Change = string | Step | Pipe;
+
 /** Whether a transaction runs where `changes` come between WATCH and EXEC. */
-function watching(key: string, changes: readonly (string | Step)[]): Call[] {
+function watching(key: string, changes: readonly Change[]): Call[] {
   return [
     ...["FLUSHALL", "SET s text", "SET n 10 EX 1000", "RPUSH k a b c", "SELECT 0"],
     on("w", `WATCH ${key}`),
@@ -233,8 +235,11 @@ function watching(key: string, changes: readonly (string | Step)[]): Call[] {
 }
 
 /** Names the changes in the transaction's reply. */
-function echo(changes: readonly (string | Step)[]): Step {
-  const words = changes.map((change) => (typeof change === "string" ? change : change.call));
+function echo(changes: readonly Change[]): Step {
+  const words = changes.map((change) => {
+    if (typeof change === "string") return change;
+    return "pipe" in change ? change.pipe.join("; ") : change.call;
+  });
   return { on: "w", call: ["ECHO", words.join("; ")] };
 }
 
@@ -435,13 +440,18 @@ oracleTest("what breaks WATCH: itself and several", [
 
 /** Time passes for sure. */
 const LATER = "DEBUG SLEEP 0.005";
+/** The same for keys that were to be there for a moment. */
+const MUCH_LATER = "DEBUG SLEEP 0.025";
+
+/** Calls of the one who watches, with no time between them in which the key could expire. */
+const atOnce = (...pipe: string[]): Pipe => ({ on: "w", pipe });
 
 oracleTest("WATCH and expiry", [
   "DEBUG SET-ACTIVE-EXPIRE 0",
   // Not looked at since it expired.
-  ...watching("n", ["PEXPIRE n 1", on("w", "UNWATCH"), on("w", "WATCH n"), LATER]),
+  ...watching("none", [atOnce("PEXPIRE n 20", "UNWATCH", "WATCH n"), MUCH_LATER]),
   ...watching("p", ["SET p x PX 1", LATER]),
-  ...watching("p", ["SET p x PX 1", on("w", "UNWATCH"), on("w", "WATCH p"), LATER, "GET p"]),
+  ...watching("none", [atOnce("SET p x PX 20", "WATCH p"), MUCH_LATER, "GET p"]),
   "SET p x PX 1",
   LATER,
   // It had expired already when the watching began, and is gone for good or set anew.
@@ -483,8 +493,7 @@ oracleTest("WATCH and expiry", [
   ]),
   "DEBUG SET-ACTIVE-EXPIRE 1",
   "FLUSHALL",
-  "SET p x PX 20",
-  on("w", "WATCH p"),
+  atOnce("SET p x PX 20", "WATCH p"),
   { until: "DBSIZE", is: ":0\r\n" },
   on("w", "MULTI"),
   on("w", "PING"),
