@@ -216,6 +216,7 @@ const DEBUG_COMMANDS: Readonly<Record<string, DebugCommand>> = {
     min: 2,
     max: 2,
     run: (c) => {
+      for (const database of c.keyspace.databases) c.events.emptying(database);
       const error = c.server.persistence.reload();
       if (error === "") c.reply.ok();
       else c.reply.error(error);
