@@ -543,6 +543,44 @@ oracleTest("databases", [
   { read: "a" },
 ]);
 
+oracleTest("databases exchanged in transactions", [
+  "SELECT 1",
+  "RPUSH k 1",
+  "SELECT 0",
+  waits("a", "BLPOP k 0"),
+  "MULTI",
+  "SWAPDB 0 1",
+  "DEL k",
+  "EXEC",
+  "MULTI",
+  "SELECT 1",
+  "RPUSH k 1",
+  "SELECT 0",
+  "SWAPDB 0 1",
+  "SWAPDB 0 1",
+  "EXEC",
+  "SWAPDB 0 1",
+  { read: "a" },
+]);
+
+oracleTest("while writing commands are paused", [
+  waits("a", "BLPOP k 0"),
+  on("p", "CLIENT PAUSE 100000 WRITE"),
+  waits("b", "RPUSH k 1"),
+  on("p", "CLIENT UNPAUSE"),
+  { read: "a" },
+  { read: "b" },
+  waits("a", "BLPOP k 0"),
+  on("p", "CLIENT PAUSE 100000 WRITE"),
+  waits("b", "RPUSH k 1"),
+  // To unblock b, which the pause holds, would crash Redis 7.0.
+  on("p", "CLIENT UNBLOCK {a.id} ERROR"),
+  { read: "a" },
+  on("p", "CLIENT UNPAUSE"),
+  { read: "b" },
+  "LRANGE k 0 -1",
+]);
+
 const FLAGS = { only: /(?:flags|cmd|multi|db|sub|psub|ssub|resp)=\S+/g };
 
 oracleTest("what CLIENT LIST and INFO show", [

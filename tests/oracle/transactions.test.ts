@@ -150,6 +150,23 @@ oracleTest("subscribing in it", [
   { sync: "" },
 ]);
 
+oracleTest("a client that watches, queues and listens", [
+  on("w", "WATCH a"),
+  { call: "CLIENT LIST ID {w.id}", as: { only: /flags=\S+/g } },
+  on("w", "MULTI"),
+  on("w", "SUBSCRIBE x"),
+  on("w", "EXEC"),
+  { call: "CLIENT LIST ID {w.id}", as: { only: /flags=\S+|sub=\S+/g } },
+  on("w", "SUBSCRIBE y"),
+  "PUBLISH x 1",
+  { sync: "w" },
+  "MULTI",
+  "CLIENT LIST TYPE replica",
+  "CLIENT KILL ID 99999999",
+  "CLIENT REPLY FOO",
+  "EXEC",
+]);
+
 oracleTest("a message to itself in it", [
   { call: "HELLO 3", as: "any" },
   "SUBSCRIBE a",
@@ -378,6 +395,8 @@ oracleTest("what breaks WATCH: other databases", [
     ["SELECT 1", "SET none 1", "SWAPDB 0 1", "SELECT 0"],
     ["SELECT 1", "SET none 1", "SWAPDB 1 2", "SELECT 0"],
   ].flatMap((changes) => [...watching("s", changes), ...watching("none", changes)]),
+  ...watching("s", ["DEBUG RELOAD"]),
+  ...watching("none", ["DEBUG RELOAD"]),
   // A key of a database that is exchanged twice.
   ...watching("s", ["SWAPDB 0 1", "SWAPDB 0 1"]),
   // Keys watched in several databases.
