@@ -230,7 +230,7 @@ export const DIRECTIVES: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["repl-diskless-load", set(choice("disabled", "disabled", "on-empty-db", "swapdb"))],
   ["repl-ping-replica-period", set(integer(10, 1, INT_MAX), "repl-ping-slave-period")],
   ["repl-timeout", set(integer(60, 1, INT_MAX))],
-  ["repl-backlog-size", set(memory("1048576", 1))],
+  ["repl-backlog-size", set({ ...memory("1048576", 1), least: 16384n })],
   ["repl-backlog-ttl", set(integer(3600, 0, INT64_MAX))],
   ["min-replicas-to-write", set(integer(0, 0, INT_MAX), "min-slaves-to-write")],
   ["min-replicas-max-lag", set(integer(10, 0, INT_MAX), "min-slaves-max-lag")],

@@ -365,7 +365,7 @@ function countOfOne(item: Argument): { readonly least: number; readonly more: bo
 }
 
 /** Commands that take more than they document. */
-const TAKE_MORE = ["quit"];
+const TAKE_MORE = ["quit", "replconf", "psync"];
 
 describe("arity and syntax say the same of", () => {
   test.each(ENTRIES.map(([name, spec]) => [name, spec] as const))("%s", (name, spec) => {

@@ -489,6 +489,7 @@ const TABLE: Readonly<Record<string, Entry>> = {
 const NOT_DRAWN: Readonly<Record<string, string>> = {
   dump: "the payload tells the version of the format, which Redis 7.2 has raised",
   restore: "it takes what DUMP returns",
+  wait: "it waits for replicas, of which there are none",
 };
 
 /** Container of the subcommands that are data commands; the rest of the table is by full name. */
