@@ -1,6 +1,7 @@
 /** `stormdb cli`: one command, commands from standard input, or a prompt. */
 import { readFileSync } from "node:fs";
-import { CLI_USAGE, type CliOptions, readOptions, UsageError } from "./options.ts";
+import { UsageError } from "../client/target.ts";
+import { CLI_USAGE, type CliOptions, readOptions } from "./options.ts";
 import { print, readLine, runCommand, warn } from "./run.ts";
 import { Session } from "./session.ts";
 

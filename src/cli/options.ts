@@ -1,14 +1,8 @@
 /** The command line of `stormdb cli`: redis-cli's options. */
+import { TARGET_USAGE, type Target, TargetOptions, UsageError } from "../client/target.ts";
 import type { Format } from "./format.ts";
 
-export interface CliOptions {
-  readonly host: string;
-  readonly port: number;
-  /** Path of a Unix socket. */
-  readonly path: string | undefined;
-  readonly user: string | undefined;
-  readonly password: string | undefined;
-  readonly database: number;
+export interface CliOptions extends Readonly<Target> {
   /** Undefined: raw where standard output is no terminal. */
   readonly format: Format | undefined;
   /** 2 or 3. */
@@ -30,14 +24,7 @@ Sends a command and prints the reply. Without a command it reads commands from s
 or opens a prompt where that is a terminal.
 
 Options:
-  -h, --host <host>      server (default 127.0.0.1)
-  -p, --port <port>      port (default 6379)
-  -s <path>              Unix socket, instead of host and port
-  -a, --pass <password>  password; REDISCLI_AUTH in the environment does the same, unseen by others
-  --user <name>          user name, with -a
-  -u <uri>               redis://user:password@host:port/database
-  -n <database>          database number (default 0)
-  -2, -3                 protocol RESP2 (default) or RESP3
+${TARGET_USAGE}  -2, -3                 protocol RESP2 (default) or RESP3
   -x                     take the last argument from standard input
   -X <tag>               put standard input in the place of this argument
   -r <times>             run the command that many times (-1: for ever)
@@ -54,45 +41,9 @@ Examples:
   stormdb cli -r 5 -i 1 INCR counter
 `;
 
-/** A mistake on the command line. */
-export class UsageError extends Error {}
-
-interface Address {
-  host: string;
-  port: number;
-  user: string | undefined;
-  password: string | undefined;
-  database: number;
-}
-
-function readUri(uri: string): Address {
-  let url: URL;
-  try {
-    url = new URL(uri);
-  } catch {
-    throw new UsageError(`Invalid URI: ${uri}`);
-  }
-  if (url.protocol !== "redis:") throw new UsageError("Invalid URI scheme");
-  const path = url.pathname.replace(/^\//, "");
-  return {
-    host: url.hostname === "" ? "127.0.0.1" : url.hostname.replace(/^\[|\]$/g, ""),
-    port: url.port === "" ? 6379 : Number(url.port),
-    user: url.username === "" ? undefined : decodeURIComponent(url.username),
-    password: url.password === "" ? undefined : decodeURIComponent(url.password),
-    database: path === "" ? 0 : Number(path),
-  };
-}
-
 /** `warn` receives what the user should know but that stops nothing. Throws UsageError. */
 export function readOptions(args: readonly string[], warn: (text: string) => void): CliOptions {
-  const address: Address = {
-    host: "127.0.0.1",
-    port: 6379,
-    user: undefined,
-    password: process.env.REDISCLI_AUTH || undefined,
-    database: 0,
-  };
-  let path: string | undefined;
+  const target = new TargetOptions();
   let format: Format | undefined;
   let protocol = 0;
   let failOnError = false;
@@ -101,7 +52,6 @@ export function readOptions(args: readonly string[], warn: (text: string) => voi
   let repeat = 1;
   let intervalSeconds = 0;
   let warnsOfPassword = true;
-  let passwordSeen = false;
   let i = 0;
   const value = (): string => {
     const next = args[++i];
@@ -113,35 +63,8 @@ export function readOptions(args: readonly string[], warn: (text: string) => voi
   for (; i < args.length; i++) {
     const option = args[i]!;
     if (!option.startsWith("-")) break;
+    if (target.take(option, value)) continue;
     switch (option) {
-      case "-h":
-      case "--host":
-        address.host = value();
-        break;
-      case "-p":
-      case "--port":
-        address.port = Number(value());
-        if (!(address.port >= 0 && address.port <= 65535))
-          throw new UsageError("Invalid server port.");
-        break;
-      case "-s":
-        path = value();
-        break;
-      case "-a":
-      case "--pass":
-        address.password = value();
-        passwordSeen = true;
-        break;
-      case "--user":
-        address.user = value();
-        break;
-      case "-u":
-        Object.assign(address, readUri(value()));
-        passwordSeen ||= address.password !== undefined;
-        break;
-      case "-n":
-        address.database = Number(value());
-        break;
       case "-2":
         protocol = 2;
         break;
@@ -182,12 +105,11 @@ export function readOptions(args: readonly string[], warn: (text: string) => voi
         throw new UsageError(`Unrecognized option or bad number of args for: '${option}'`);
     }
   }
-  if (passwordSeen && warnsOfPassword) {
+  if (target.passwordSeen && warnsOfPassword) {
     warn("Warning: a password on the command line can be seen by other users of this machine.");
   }
   return {
-    ...address,
-    path,
+    ...target.target,
     format,
     protocol: protocol !== 0 ? protocol : format === "json" ? 3 : 2,
     failOnError,

@@ -1,5 +1,6 @@
 /** A connection as the cli's user sees it: made ready (AUTH, SELECT, HELLO), lost and found again. */
-import { Client, ConnectionError } from "../client/client.ts";
+import { type Client, ConnectionError } from "../client/client.ts";
+import { connectTo, targetName } from "../client/target.ts";
 import type { Reply } from "../protocol/reply-parser.ts";
 import type { CliOptions } from "./options.ts";
 
@@ -22,44 +23,25 @@ export class Session {
 
   /** "host:port", or the path of the socket. */
   get target(): string {
-    const { host, path, port } = this.#options;
-    return path ?? (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+    return targetName(this.#options);
   }
 
   /** Connects if need be. False, with the reason told, where it cannot. */
   async open(): Promise<boolean> {
     if (this.connected) return true;
-    const { host, path, port } = this.#options;
+    const target = { ...this.#options, database: this.database };
     try {
-      this.#client = await Client.connect(
-        path === undefined ? { host, port } : { host, port, path },
-      );
-      await this.#prepare(this.#client);
+      this.#client = await connectTo(target, this.#options.protocol, (command, error) => {
+        const what = command === "SELECT" ? `SELECT ${this.database}` : command;
+        this.#warn(`${what} failed: ${error}`);
+        if (command === "SELECT") this.database = 0;
+      });
       return true;
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
-      this.#warn(`Could not connect to StormDB or Redis at ${this.target}: ${error.message}`);
+      this.#warn(error.message);
       return false;
     }
-  }
-
-  async #prepare(client: Client): Promise<void> {
-    const { password, protocol, user } = this.#options;
-    if (password !== undefined) {
-      const reply = await client.call(
-        user === undefined ? ["AUTH", password] : ["AUTH", user, password],
-      );
-      if (reply.kind === "error") this.#warn(`AUTH failed: ${reply.text}`);
-    }
-    if (protocol === 3) {
-      const reply = await client.call(["HELLO", "3"]);
-      if (reply.kind === "error") this.#warn(`HELLO 3 failed: ${reply.text}`);
-    }
-    if (this.database === 0) return;
-    const reply = await client.call(["SELECT", String(this.database)]);
-    if (reply.kind !== "error") return;
-    this.#warn(`SELECT ${this.database} failed: ${reply.text}`);
-    this.database = 0;
   }
 
   /** Runs a command on the open connection; throws ConnectionError. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
-import { type CliOptions, readOptions, UsageError } from "../../../src/cli/options.ts";
+import { type CliOptions, readOptions } from "../../../src/cli/options.ts";
 import { readLine } from "../../../src/cli/run.ts";
+import { UsageError } from "../../../src/client/target.ts";
 
 let warnings: string[] = [];
 const { REDISCLI_AUTH } = process.env;
