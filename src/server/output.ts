@@ -15,6 +15,8 @@ const FLUSH_BYTES = 1 << 20;
 /** The buffer of replies; the pushes of a protocol are in the buffer of its number. */
 const REPLIES = 0;
 const GATHER_BYTES = 1 << 16;
+/** Less than this is not kept by itself: a backlog of tiny messages would be mostly overhead. */
+const BLOCK_BYTES = 1 << 14;
 
 export type OutputClass = "normal" | "pubsub" | "slave";
 
@@ -29,8 +31,10 @@ export interface OutputLimit {
 /** Bytes that wait for a socket. */
 export interface Backlogged {
   readonly bytes: Uint8Array;
-  /** Bytes of it that have been sent. */
+  /** What is before it has been sent. */
   at: number;
+  /** What is from here on is room for more. */
+  end: number;
   /** Whether other clients may have it too. */
   readonly shared: boolean;
 }
@@ -178,14 +182,14 @@ export class Output implements Outlet<Connection> {
     const { bytes } = this.#writers[writer]!;
     const sent = this.#write(client, bytes, from, to);
     if (sent === to - from) return;
-    if (writer === REPLIES) {
-      this.#keep(client, { bytes: bytes.slice(from + sent, to), at: 0, shared: false });
+    if (writer === REPLIES || to - from < BLOCK_BYTES) {
+      this.#keepCopy(client, bytes, from + sent, to);
       return;
     }
     if (this.#kept?.writer !== writer || this.#kept.from !== from || this.#kept.to !== to) {
       this.#kept = { writer, from, to, bytes: bytes.slice(from, to) };
     }
-    this.#keep(client, { bytes: this.#kept.bytes, at: sent, shared: true });
+    this.#keep(client, { bytes: this.#kept.bytes, at: sent, end: to - from, shared: true });
   }
 
   #sendGathered(client: Connection): void {
@@ -202,9 +206,7 @@ export class Output implements Outlet<Connection> {
       at += length;
     }
     const sent = this.#write(client, gathered, 0, total);
-    if (sent < total) {
-      this.#keep(client, { bytes: gathered.slice(sent, total), at: 0, shared: false });
-    }
+    if (sent < total) this.#keepCopy(client, gathered, sent, total);
     if (gathered !== this.#gathered) freeBytes(gathered);
   }
 
@@ -218,7 +220,23 @@ export class Output implements Outlet<Connection> {
 
   #keep(client: Connection, rest: Backlogged): void {
     client.backlog.push(rest);
-    client.backlogBytes += rest.bytes.length - rest.at;
+    client.backlogBytes += rest.end - rest.at;
+    this.#enforceLimit(client);
+  }
+
+  /** Keeps bytes for this client alone, behind the last ones if there is room. */
+  #keepCopy(client: Connection, from: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    const last = client.backlog.at(-1);
+    if (last === undefined || last.shared || last.bytes.length - last.end < length) {
+      const bytes = new Uint8Array(Math.max(BLOCK_BYTES, length));
+      copyBytes(from, start, bytes, 0, length);
+      this.#keep(client, { bytes, at: 0, end: length, shared: false });
+      return;
+    }
+    copyBytes(from, start, last.bytes, last.end, length);
+    last.end += length;
+    client.backlogBytes += length;
     this.#enforceLimit(client);
   }
 
@@ -240,19 +258,20 @@ export class Output implements Outlet<Connection> {
   /** The socket takes bytes again. */
   drain(client: Connection): void {
     const { backlog } = client;
-    while (backlog.length > 0) {
-      const head = backlog[0]!;
+    let done = 0;
+    for (const head of backlog) {
       const { bytes } = head;
-      const sent = Math.max(0, client.socket.write(bytes, head.at, bytes.length - head.at));
+      const sent = Math.max(0, client.socket.write(bytes, head.at, head.end - head.at));
       this.sentBytes += sent;
       client.backlogBytes -= sent;
       // Who takes what it is owed is not idle, however slow.
       if (sent > 0) client.lastActiveMs = Date.now();
       head.at += sent;
-      if (head.at < bytes.length) break;
-      backlog.shift();
+      if (head.at < head.end) break;
+      done++;
       if (!head.shared) freeBytes(bytes);
     }
+    backlog.splice(0, done);
     this.#enforceLimit(client);
     if (client.closing && client.backlogBytes === 0 && !client.queued) client.socket.end();
   }
