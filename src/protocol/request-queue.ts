@@ -28,6 +28,11 @@ export class RequestQueue {
     return this.#bytes.length + this.#spans.length * 4;
   }
 
+  /** Bytes of it that hold something. */
+  get filledBytes(): number {
+    return this.#end + this.#spanEnd * 4;
+  }
+
   /** Copies the request. */
   push(request: Request): void {
     const { count, start, length, spanBytes } = request;

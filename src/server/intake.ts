@@ -48,10 +48,7 @@ export class Intake {
     if (pending !== null) {
       this.#append(pending, chunk);
       if (!client.isHeld) this.resume(client);
-      // Only what cannot run yet counts, so that many small requests in one chunk may pass.
-      if (client.pending !== null && client.pending.end > this.queryBytesMax) {
-        this.#cut(client, "its query buffer is over client-query-buffer-limit");
-      }
+      this.#enforceLimit(client);
       return;
     }
     const parser = this.#parser;
@@ -61,11 +58,20 @@ export class Intake {
     this.#dispatch.endBatch();
     this.#output.end(client);
     this.#output.executing = null;
-    if (stopped < 0) {
-      freeBytes(chunk);
-      return;
+    if (stopped < 0) freeBytes(chunk);
+    else client.pending = this.#keep(chunk, stopped);
+    if (client.transaction !== null) this.#enforceLimit(client);
+  }
+
+  /**
+   * Only what cannot run yet counts, so that many small requests in one chunk may pass: what was
+   * left over, and what is queued for EXEC, which could else grow without end.
+   */
+  #enforceLimit(client: Connection): void {
+    const queuedBytes = client.transaction?.requests.filledBytes ?? 0;
+    if ((client.pending?.end ?? 0) + queuedBytes > this.queryBytesMax && !client.closed) {
+      this.#cut(client, "its query buffer is over client-query-buffer-limit");
     }
-    client.pending = this.#keep(chunk, stopped);
   }
 
   /** What is left of the chunk from `from` on; parser and request go with it, the next chunk gets new ones. */

@@ -18,7 +18,9 @@ export class Transaction {
   /** A command was refused: EXEC will not run the others. */
   aborted = false;
 
+  /** What will not run is not kept. */
   queue(command: Command, request: Request): void {
+    if (this.aborted) return;
     this.commands.push(command);
     this.requests.push(request);
     this.bits |= command.bits;
