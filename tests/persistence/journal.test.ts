@@ -1,9 +1,6 @@
 /** What the append-only file says: effects, so that repeating them gives the same data later. */
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Request } from "../../src/protocol/request.ts";
-import { READY, RequestParser } from "../../src/protocol/request-parser.ts";
 import {
   DataFolder,
   REDIS_SERVER,
@@ -12,22 +9,10 @@ import {
   until,
 } from "../harness/processes.ts";
 import { encodeCommand } from "../harness/raw-client.ts";
-import { digestOf, infoField, kill, untilIdle } from "./load.ts";
+import { commandsOf, digestOf, infoField, kill, untilIdle } from "./load.ts";
 
 const AOF = ["--appendonly", "yes"];
 const PART = join("appendonlydir", "appendonly.aof.1.incr.aof");
-
-function commandsOf(path: string): string[] {
-  const bytes = new Uint8Array(readFileSync(path));
-  const parser = new RequestParser();
-  const request = new Request();
-  parser.begin(0);
-  const commands: string[] = [];
-  while (parser.at < bytes.length && parser.next(bytes, bytes.length, request) === READY) {
-    commands.push(Array.from({ length: request.count }, (_, i) => request.text(i)).join(" "));
-  }
-  return commands;
-}
 
 /** What stands in the file when the calls have been made, times in ms as T. */
 async function journalOf(...calls: string[]): Promise<string[]> {

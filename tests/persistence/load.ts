@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { Clock } from "../../src/base/clock.ts";
 import { Random } from "../../src/base/random.ts";
 import { RdbReader } from "../../src/persistence/rdb-reader.ts";
+import { Request } from "../../src/protocol/request.ts";
+import { READY, RequestParser } from "../../src/protocol/request-parser.ts";
 import { digestOfAll } from "../../src/store/digest.ts";
 import { Keyspace } from "../../src/store/keyspace.ts";
 import type { RunningServer } from "../harness/processes.ts";
@@ -171,4 +173,17 @@ export function digestOfFile(path: string): string {
   reader.finish();
   space.check();
   return digestOfAll(space);
+}
+
+/** The commands of an append-only file, each as its words. */
+export function commandsOf(path: string): string[] {
+  const bytes = new Uint8Array(readFileSync(path));
+  const parser = new RequestParser();
+  const request = new Request();
+  parser.begin(0);
+  const commands: string[] = [];
+  while (parser.at < bytes.length && parser.next(bytes, bytes.length, request) === READY) {
+    commands.push(Array.from({ length: request.count }, (_, i) => request.text(i)).join(" "));
+  }
+  return commands;
 }
