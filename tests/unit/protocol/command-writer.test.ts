@@ -54,3 +54,21 @@ test("the memory of very much is given back", () => {
   writer.reset();
   expect([writer.at, writer.bytes.length]).toEqual([0, usual]);
 });
+
+test("commands are put in before others that are there already", () => {
+  const writer = new CommandWriter();
+  const parts = ["SET", "DEL", "x".repeat(70_000)].map((text) => encodeCommand([text]));
+  writer.begin(1);
+  writer.text("SET");
+  const second = writer.at;
+  writer.begin(1);
+  writer.text("DEL");
+  const inserted = encodeCommand(["MULTI"]);
+  writer.insert(second, inserted);
+  // At the very end, and where the buffer has to grow for it.
+  writer.insert(writer.at, inserted);
+  writer.insert(0, parts[2]!);
+  expect(written(writer)).toEqual(
+    [parts[2]!, parts[0]!, inserted, parts[1]!, inserted].map((part) => latin1Text(part)).join(""),
+  );
+});
