@@ -19,8 +19,30 @@ const GROWTH_BYTES_MAX = 150 << 20;
 
 // ── What hostile connections send ────────────────────────────────────────────────────────────
 
-const WORDS = ["SET", "GET", "RPUSH", "LRANGE", "APPEND", "INCR", "ECHO", "PING", "DEL", "HELLO"];
+const WORDS = [
+  ..."SET GET RPUSH LRANGE APPEND INCR ECHO PING DEL HELLO RESET MONITOR".split(" "),
+  ..."SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE PUBLISH SPUBLISH PUBSUB".split(" "),
+  ..."MULTI MULTI EXEC EXEC DISCARD WATCH UNWATCH".split(" "),
+  ..."BLPOP BRPOP BLMOVE BRPOPLPUSH BLMPOP LMOVE".split(" "),
+];
 const ARGUMENTS = ["k", "l", "0", "-1", "3", "", "\0", "\r\n", "*1\r\n", "\xff\xfe", "$-1\r\n"];
+/** Whole requests that chance would hardly put together. */
+const REQUESTS_KNOWN = [
+  ["BLPOP", "k", "l", "0"],
+  ["BLPOP", "k", "0.01"],
+  ["BLMOVE", "k", "l", "LEFT", "RIGHT", "0"],
+  ["BLMPOP", "0", "2", "k", "l", "LEFT", "COUNT", "3"],
+  ["RPUSH", "k", "a", "b", "c"],
+  ["CLIENT", "UNBLOCK", "7", "ERROR"],
+  ["CLIENT", "REPLY", "SKIP"],
+  ["CLIENT", "REPLY", "OFF"],
+  ["CLIENT", "NO-TOUCH", "ON"],
+  ["SUBSCRIBE", "k", "l", ""],
+  ["PSUBSCRIBE", "*", "[k"],
+  ["PUBLISH", "k", "x"],
+  ["WATCH", "k", "l"],
+  ["HELLO", "3"],
+];
 const NUMBERS = [
   ..."0 1 2 3 10 11 -1 -2 00 01 +1 1. 1e3 0x1 512 1000 65535 65536 1048576 1048577".split(" "),
   ..."536870912 536870913 2147483647 2147483648 4294967295 4294967296 4294967298".split(" "),
@@ -29,6 +51,7 @@ const NUMBERS = [
 ];
 
 function validRequest(random: Random): Buffer {
+  if (random.below(4) === 0) return encodeCommand(pick(random, REQUESTS_KNOWN));
   const args = [pick(random, WORDS)];
   for (let i = random.below(5); i > 0; i--) args.push(pick(random, ARGUMENTS));
   if (random.below(20) === 0) args.push("x".repeat(random.below(100000)));
