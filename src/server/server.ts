@@ -229,6 +229,7 @@ export class Server implements Services {
     const { place } = this.persistence.loader;
     if (place !== null) this.replication.core.restore(place, follows);
     if (follows) this.replication.follow(primary[0]!, Number(primary[1]));
+    this.#planExpiry();
   }
 
   #listen(given: string, port: number): void {
