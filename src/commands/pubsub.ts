@@ -45,6 +45,12 @@ function subscribe(c: Context, kind: Kind): void {
   }
 }
 
+/** Unlike the others it may not be part of a transaction. */
+function ssubscribe(c: Context): void {
+  if (c.server.transactions.executing) c.reply.error(errors.SHARD_SUBSCRIBE_INSIDE_EXEC);
+  else subscribe(c, SHARD);
+}
+
 function unsubscribe(c: Context, kind: Kind): void {
   const mark = c.args.text(0).toLowerCase();
   const names: string[] = [];
@@ -147,7 +153,7 @@ export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
     arity: -2,
     keys: SHARD_CHANNELS,
     syntax: "shardchannel ...",
-    handler: (c) => subscribe(c, SHARD),
+    handler: ssubscribe,
   }),
   subscription("sunsubscribe", "7.0.0", "Stops listening to shard channels, or to all.", {
     arity: -1,

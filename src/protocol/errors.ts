@@ -76,6 +76,9 @@ export const TOO_BIG_BULK_COUNT = "ERR Protocol error: too big bulk count string
 export const UNAUTHENTICATED_COUNT = "ERR Protocol error: unauthenticated multibulk length";
 export const UNAUTHENTICATED_BULK = "ERR Protocol error: unauthenticated bulk length";
 
+export const SHARD_SUBSCRIBE_INSIDE_EXEC =
+  "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
+
 export function expectedDollar(got: string): string {
   return `ERR Protocol error: expected '$', got '${got}'`;
 }
