@@ -7,6 +7,7 @@ import { type RunningServer, startStormdb, until } from "../harness/processes.ts
 import { encodeCommand, type RawClient } from "../harness/raw-client.ts";
 import { ByteSocket } from "./byte-socket.ts";
 import { readClients, readInfoNumber } from "./info.ts";
+import { sameAsRedis } from "./same-as-redis.ts";
 
 const MEGABYTE = 1 << 20;
 
@@ -262,4 +263,30 @@ test("1,000 subscribers that read: no message is lost or out of order", async ()
   }
   expect(await owed(control)).toEqual(0);
   for (const socket of sockets) socket.close();
+});
+
+sameAsRedis("subscriptions within a transaction", [], async (server) => {
+  const client = await server.connect();
+  const replies: string[] = [];
+  for (const name of ["SUBSCRIBE a b", "PSUBSCRIBE a*", "SSUBSCRIBE a", "UNSUBSCRIBE", "PING"]) {
+    for (const line of ["MULTI", name, "GET none", "EXEC"]) {
+      replies.push(await client.call(...line.split(" ")));
+    }
+    replies.push(await client.call("RESET"), await client.call("PUBSUB", "CHANNELS"));
+  }
+  return replies;
+});
+
+sameAsRedis("subscriptions are confirmed though replies are off", [], async (server) => {
+  const client = await server.connect();
+  const replies: string[] = [];
+  for (const mode of ["OFF", "SKIP"]) {
+    for (const line of ["SUBSCRIBE a", "PSUBSCRIBE a*", "SSUBSCRIBE a", "UNSUBSCRIBE"]) {
+      client.write(`CLIENT REPLY ${mode}\r\n${line}\r\nPING\r\nSUBSCRIBE\r\nRESET\r\n`);
+      for (let reply = ""; reply !== "+RESET\r\n"; replies.push(reply)) {
+        reply = await client.read();
+      }
+    }
+  }
+  return replies;
 });
