@@ -125,7 +125,8 @@ describe.skipIf(REDIS_SERVER === null)(`redis-server's files in StormDB, SEED=${
       const random = new Random(SEED);
       let digest = "";
       {
-        await using redis = await startRedisOn(folder, ...both);
+        // With everysec it may put a write off while it syncs, and the kill would lose it.
+        await using redis = await startRedisOn(folder, ...both, "--appendfsync", "always");
         const client = await redis.connect();
         const multi = async () => {
           const inside = Array.from({ length: 20 }, () => randomCommand(random, LOAD));
