@@ -22,6 +22,8 @@ const AOF = ["--appendonly", "yes", "--auto-aof-rewrite-percentage", "0"];
 
 /** What a writer has been told, and how many transactions it may have sent beyond. */
 interface Told {
+  /** Part of its keys' names; no writer of another plan, which runs at the same time, has it. */
+  readonly id: string;
   acknowledged: number;
   sent: number;
 }
@@ -32,7 +34,7 @@ const request = (line: string) => encodeCommand(line.split(" "));
  * One transaction of writer `id`: its counters in two databases go up together, what it pads is
  * of any size, and a list and its length stay in step.
  */
-function transaction(random: Random, id: number): Buffer {
+function transaction(random: Random, id: string): Buffer {
   const padding = "x".repeat(random.below(random.below(10) === 0 ? 100_000 : 500));
   return Buffer.concat([
     request("MULTI"),
@@ -49,7 +51,7 @@ function transaction(random: Random, id: number): Buffer {
 const REPLIES = 9;
 
 /** Sends transactions, several at once, until the server is gone. */
-async function write(storm: RunningServer, random: Random, id: number, told: Told): Promise<void> {
+async function write(storm: RunningServer, random: Random, id: string, told: Told): Promise<void> {
   try {
     const client = await storm.connect();
     for (;;) {
@@ -85,7 +87,8 @@ async function compare(
     const reply = await client.call(...command);
     return Number(reply.startsWith("$-1") ? 0 : reply.split("\r\n").at(-2)!.replace(":", ""));
   };
-  for (const [id, { acknowledged, sent }] of told.entries()) {
+  for (const own of told) {
+    const { acknowledged, id, sent } = own;
     await client.call("SELECT", "1");
     const b = await number("GET", `b${id}`);
     await client.call("SELECT", "0");
@@ -96,8 +99,8 @@ async function compare(
     if (b !== a || length !== a || elements !== a) return `half a transaction: ${seen}`;
     if ((a < acknowledged && !torn) || a > sent) return `lost or made up: ${seen}`;
     // What was not acknowledged may be there; from here on it counts.
-    told[id]!.acknowledged = a;
-    told[id]!.sent = a;
+    own.acknowledged = a;
+    own.sent = a;
   }
   const check = await client.call("DEBUG", "CHECK");
   return check === "+OK\r\n" ? "" : check;
@@ -110,9 +113,10 @@ describe(`kill -9 among transactions, SEED=${SEED}`, () => {
     ["the end of the file lost", ["--appendfsync", "everysec"], [], true],
   ])(
     "%s",
-    async (_, args, meanwhile, torn) => {
+    async (name, args, meanwhile, torn) => {
       const random = new Random(SEED);
-      const told: Told[] = Array.from({ length: CONNECTIONS }, () => ({
+      const told: Told[] = Array.from({ length: CONNECTIONS }, (_, i) => ({
+        id: `${name.replaceAll(" ", "-")}:${i}`,
         acknowledged: 0,
         sent: 0,
       }));
@@ -121,7 +125,7 @@ describe(`kill -9 among transactions, SEED=${SEED}`, () => {
         await using storm = await startStormdbOn(folder, ...AOF, ...args);
         const wrong = await compare(storm, told, torn);
         if (wrong !== "") throw new Error(`SEED=${SEED}, after kill ${kill}: ${wrong}`);
-        const running = told.map((own, id) => write(storm, new Random(random.int32()), id, own));
+        const running = told.map((own) => write(storm, new Random(random.int32()), own.id, own));
         const control = await storm.connect();
         for (const command of meanwhile) await control.call(command);
         await new Promise((done) => setTimeout(done, random.below(ALIVE_MS_MAX)));
