@@ -7,6 +7,7 @@ import { option } from "./benchmarks/contenders.ts";
 import { bgsave, fsync, load } from "./benchmarks/durability.ts";
 import { cli, growth, idle, memory, speed } from "./benchmarks/engine.ts";
 import { blocking, connections, expiry, publish, transactions } from "./benchmarks/messaging.ts";
+import { lag, replicas, resync } from "./benchmarks/replication.ts";
 
 const USAGE = `Usage: scripts/bench [--rounds N] [--quick] [--only PART,...] [--tests GET,SET,...]
 
@@ -22,6 +23,9 @@ publish  PUBLISH to 1, 100 and 1,000 subscribers
 blocking BLPOP: the time from a push to the client that waited for it
 exec     transactions of 10 commands, 50 clients
 expiry   how long after its time a key expires, with a million of them
+replicas SET with one and two replicas attached
+resync   all data to a new replica: time, and what a client of the primary feels, 5 million keys
+lag      how far a replica is behind under load
 connect  memory per idle connection of 10,000, and PING while 1,000 subscribers get messages
 `;
 
@@ -40,6 +44,9 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   exec: transactions,
   expiry,
   connect: connections,
+  replicas,
+  resync,
+  lag,
 };
 
 if (process.argv.includes("--help")) {

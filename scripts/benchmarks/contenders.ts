@@ -38,11 +38,12 @@ async function start(
   name: string,
   command: readonly string[],
   port: number,
+  core: number,
   kept?: string,
 ): Promise<Contender> {
   const folder = kept ?? mkdtempSync(join(tmpdir(), "stormdb-bench-"));
   const child = Bun.spawn(
-    onCore(0, [
+    onCore(core, [
       "sh",
       "-c",
       'ulimit -n $(ulimit -Hn); exec "$@"',
@@ -95,14 +96,35 @@ export function startOne(
   name: string,
   directives: readonly string[],
   folder?: string,
+  core = 0,
 ): Promise<Contender> {
   const port = 20_000 + Math.floor(Math.random() * 20_000);
   const command = [...SERVERS[name]!, "--enable-debug-command", "yes", "--save", "", ...directives];
-  return start(name, command, port, folder);
+  return start(name, command, port, core, folder);
 }
 
 export async function startBoth(...directives: string[]): Promise<readonly [Contender, Contender]> {
   return Promise.all([startOne("redis-server", directives), startOne("StormDB", directives)]);
+}
+
+/** Latencies of PING, one at a time, until `until` says stop; sorted, in ms. */
+export async function pingUntil(
+  server: Contender,
+  until: () => Promise<boolean>,
+): Promise<number[]> {
+  const latencies: number[] = [];
+  for (let i = 0; ; i++) {
+    const started = performance.now();
+    await server.ask("PING");
+    latencies.push(performance.now() - started);
+    if (i % 100 === 99 && (await until())) return latencies.sort((a, b) => a - b);
+    await Bun.sleep(1);
+  }
+}
+
+/** The value below which the fraction `p` of the sorted values are. */
+export function percentile(sorted: readonly number[], p: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))]!;
 }
 
 /** CPU time of the process so far, in s. */

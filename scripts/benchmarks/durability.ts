@@ -8,6 +8,8 @@ import {
   measure,
   median,
   onCore,
+  percentile,
+  pingUntil,
   rounds,
   rssBytes,
   SERVERS,
@@ -84,18 +86,6 @@ export async function load(): Promise<void> {
   }
 }
 
-/** Latencies of PING, one at a time, until `until` says stop; sorted, in ms. */
-async function pingUntil(server: Contender, until: () => Promise<boolean>): Promise<number[]> {
-  const latencies: number[] = [];
-  for (let i = 0; ; i++) {
-    const started = performance.now();
-    await server.ask("PING");
-    latencies.push(performance.now() - started);
-    if (i % 100 === 99 && (await until())) return latencies.sort((a, b) => a - b);
-    await Bun.sleep(1);
-  }
-}
-
 export async function bgsave(): Promise<void> {
   console.log(
     `\n| ${POPULATED_KEYS} keys, under load | PING p99.9 ms | worst ms | while saving: p99.9 | worst | save s | memory |`,
@@ -131,8 +121,7 @@ export async function bgsave(): Promise<void> {
     const seconds = (performance.now() - started) / 1000;
     load.kill();
     await load.exited;
-    const at = (list: readonly number[], p: number) =>
-      list[Math.min(list.length - 1, Math.floor(list.length * p))]!.toFixed(2);
+    const at = (list: readonly number[], p: number) => percentile(list, p).toFixed(2);
     console.log(
       `| ${name} | ${at(before, 0.999)} | ${at(before, 1)} | ${at(during, 0.999)} | ${at(during, 1)} | ${seconds.toFixed(1)} | +${((peak / rss - 1) * 100).toFixed(0)} % |`,
     );

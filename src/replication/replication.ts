@@ -181,9 +181,14 @@ export class Replication {
     this.#backlog.trim(this.primary.neededPosition());
   }
 
-  /** Asks replicas how far they are. */
+  /** Asks replicas how far they are, once for all who want to know in this tick. */
   requestAcks(): void {
+    if (this.#wantsAcks) return;
     this.#wantsAcks = true;
+    setImmediate(() => {
+      this.#options.persistence.flush();
+      this.pump();
+    });
   }
 
   /** A replica wants to follow from `position` of stream `id`; "?" where it has nothing. */
