@@ -128,7 +128,7 @@ function hello(c: Context): void {
   reply.text("mode");
   reply.text("standalone");
   reply.text("role");
-  reply.text("master");
+  reply.text(c.server.replication.isReplica ? "replica" : "master");
   reply.text("modules");
   reply.array(0);
 }
@@ -199,9 +199,14 @@ function readType(c: Context, index: number): string | null {
   return null;
 }
 
+function allClients(c: Context): Client[] {
+  const { clients, linkClient } = c.server;
+  return linkClient === null ? [...clients.values()] : [...clients.values(), linkClient];
+}
+
 function clientList(c: Context): void {
   const { args, server, reply } = c;
-  let clients: Client[] = [...server.clients.values()];
+  let clients = allClients(c);
   if (args.count === 4 && args.is(2, "type")) {
     const type = readType(c, 3);
     if (type === null) return;
@@ -225,7 +230,7 @@ function clientKill(c: Context): void {
   const { args, client: caller, reply, server } = c;
   if (args.count === 3) {
     const address = args.text(2);
-    for (const client of server.clients.values()) {
+    for (const client of allClients(c)) {
       if (client.address !== address) continue;
       server.kill(client, caller);
       reply.ok();
@@ -270,7 +275,7 @@ function clientKill(c: Context): void {
     }
   }
   let killed = 0;
-  for (const client of [...server.clients.values()]) {
+  for (const client of allClients(c)) {
     if (skipCaller && client === caller) continue;
     if (!filters.every((filter) => filter(client))) continue;
     server.kill(client, caller);

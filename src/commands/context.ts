@@ -172,6 +172,8 @@ export interface Services {
   readonly persistence: PersistenceService;
   readonly commands: CommandTable;
   readonly clients: ReadonlyMap<number, Client>;
+  /** The client that the primary's commands come from; null without a link to one. */
+  readonly linkClient: Client | null;
   /** The requirepass directive; empty for none. */
   readonly password: string;
   readonly config: ConfigService;

@@ -7,7 +7,7 @@ import { latin1Text } from "../base/bytes.ts";
 import { Request } from "../protocol/request.ts";
 import { FAILED, MORE, READY, RequestParser } from "../protocol/request-parser.ts";
 import type { Keyspace } from "../store/keyspace.ts";
-import { RdbReader } from "./rdb-reader.ts";
+import { RdbReader, type RdbReaderOptions } from "./rdb-reader.ts";
 import { parsePlace, placeOf, type StreamPlace } from "./stream-place.ts";
 
 const PIECE_BYTES = 1 << 20;
@@ -193,12 +193,11 @@ export function truncateFile(path: string, bytes: number): void {
 /** Reads an RDB file into the keyspace. Throws RdbError. */
 export async function readRdb(
   path: string,
-  space: Keyspace,
-  checking: boolean,
+  options: RdbReaderOptions,
   progress: (bytes: number) => void,
 ): Promise<RdbReader> {
   const file = Bun.file(path);
-  const reader = new RdbReader({ space, keepExpired: false, checking });
+  const reader = new RdbReader(options);
   for (let at = 0; at < file.size && !reader.done; at += PIECE_BYTES) {
     const chunk = await file.slice(at, Math.min(file.size, at + PIECE_BYTES)).bytes();
     reader.feed(chunk);

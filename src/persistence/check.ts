@@ -109,7 +109,8 @@ export async function checkRdb(args: readonly string[]): Promise<number> {
     return 1;
   }
   try {
-    const reader = await readRdb(path, scratchSpace(), true, () => {});
+    const options = { space: scratchSpace(), keepExpired: false, checking: true };
+    const reader = await readRdb(path, options, () => {});
     for (const [name, value] of reader.aux) print(`${name}: ${value}`);
     print(`${path}: whole, ${reader.keys} keys, ${reader.expiredKeys} expired`);
     return 0;

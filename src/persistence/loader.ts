@@ -76,8 +76,9 @@ export class Loader {
     this.#begin([path]);
     const started = performance.now();
     try {
-      const { checking } = settings();
-      const reader = await readRdb(path, space, checking, this.#progressReporter(path));
+      const { checking, keepsExpired: keepExpired } = settings();
+      const options = { space, keepExpired, checking };
+      const reader = await readRdb(path, options, this.#progressReporter(path));
       this.place = placeOf(reader);
       log.notice(
         `DB loaded from disk: ${reader.keys} keys, ${reader.expiredKeys} expired, ${seconds(started)} seconds`,
@@ -135,7 +136,8 @@ export class Loader {
     this.#begin([path]);
     return this.during(() => {
       space.flushAll();
-      return readRdb(path, space, true, this.#progressReporter(path));
+      const options = { space, keepExpired: true, checking: true };
+      return readRdb(path, options, this.#progressReporter(path));
     });
   }
 

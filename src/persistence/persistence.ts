@@ -313,7 +313,9 @@ export class Persistence {
 
   /** SAVE: writes the RDB file now; returns an error text or "". */
   save(): string {
-    if (this.task === "save") return "ERR Background save already in progress";
+    if (this.task === "save" || this.task === "sync") {
+      return "ERR Background save already in progress";
+    }
     // Only one walk at a time: what a rewrite has under way is given up, and started again later.
     if (this.task === "rewrite") this.#rewriteScheduled = true;
     this.#snapshots.stop();

@@ -17,6 +17,8 @@ export interface PersistenceSettings {
   readonly checking: boolean;
   readonly stopsWritesOnError: boolean;
   readonly stamping: boolean;
+  /** Keys whose time has come are loaded all the same: the primary says when they go. */
+  readonly keepsExpired: boolean;
   /** Seconds and changes. */
   readonly savePoints: readonly (readonly [number, number])[];
 }

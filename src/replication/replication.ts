@@ -311,9 +311,10 @@ export class Replication {
         try {
           this.#applier.feed(bytes);
         } catch (error) {
-          if (!(error instanceof StreamError)) throw error;
+          // The data may be half changed: it is asked for anew.
           this.#isPlaced = false;
-          this.link?.reconnect(`Protocol error from master: ${error.message}`);
+          const what = error instanceof StreamError ? "Protocol error from master" : "Failure";
+          this.link?.reconnect(`${what}: ${(error as Error).message}`);
         } finally {
           this.#isApplying = false;
         }

@@ -8,6 +8,7 @@ import { CHANNEL, PATTERN, SHARD, type Subscriptions } from "../pubsub/pubsub.ts
 import type { Database } from "../store/database.ts";
 import type { AckWait } from "./ack-waits.ts";
 import type { Waiter } from "./blocking.ts";
+import { clientLine } from "./client-line.ts";
 import type { Watch } from "./key-events.ts";
 import type { Backlogged, OutputClass } from "./output.ts";
 import type { Transaction } from "./transactions.ts";
@@ -141,38 +142,33 @@ export class Connection implements Client {
       this.noEvict ? "e" : "",
       this.noTouch ? "T" : "",
     ].join("");
-    return [
-      `id=${this.id}`,
-      `addr=${this.address}`,
-      `laddr=${this.localAddress}`,
-      "fd=-1",
-      `name=${this.name}`,
-      `age=${Math.floor((nowMs - this.createdMs) / 1000)}`,
-      `idle=${Math.floor((nowMs - this.lastActiveMs) / 1000)}`,
-      `flags=${flags === "" ? "N" : flags}`,
-      `db=${this.database.index}`,
-      `sub=${subscriptions?.count(CHANNEL) ?? 0}`,
-      `psub=${subscriptions?.count(PATTERN) ?? 0}`,
-      `ssub=${subscriptions?.count(SHARD) ?? 0}`,
-      `multi=${transaction?.commands.length ?? -1}`,
-      `qbuf=${queued}`,
-      `qbuf-free=${free}`,
-      "argv-mem=0",
-      `multi-mem=${transaction?.requests.usedBytes ?? 0}`,
-      "rbs=0",
-      "rbp=0",
-      "obl=0",
-      `oll=${this.backlog.length}`,
-      `omem=${this.backlogBytes}`,
-      `tot-mem=${this.bufferBytes}`,
-      `events=${this.backlogBytes > 0 ? "rw" : "r"}`,
-      `cmd=${this.lastCommand}`,
-      "user=default",
-      "redir=-1",
-      `resp=${this.protocol}`,
-      `lib-name=${this.libraryName}`,
-      `lib-ver=${this.libraryVersion}`,
-    ].join(" ");
+    return clientLine(
+      {
+        id: this.id,
+        address: this.address,
+        localAddress: this.localAddress,
+        name: this.name,
+        createdMs: this.createdMs,
+        lastActiveMs: this.lastActiveMs,
+        flags,
+        databaseIndex: this.database.index,
+        channels: subscriptions?.count(CHANNEL) ?? 0,
+        patterns: subscriptions?.count(PATTERN) ?? 0,
+        shardChannels: subscriptions?.count(SHARD) ?? 0,
+        queuedCommands: transaction?.commands.length ?? -1,
+        queuedBytes: transaction?.requests.usedBytes ?? 0,
+        inputBytes: queued,
+        inputFreeBytes: free,
+        backlogPieces: this.backlog.length,
+        backlogBytes: this.backlogBytes,
+        bufferBytes: this.bufferBytes,
+        command: this.lastCommand,
+        protocol: this.protocol,
+        libraryName: this.libraryName,
+        libraryVersion: this.libraryVersion,
+      },
+      nowMs,
+    );
   }
 
   /** The same, safe for a log line. */

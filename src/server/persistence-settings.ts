@@ -2,6 +2,7 @@
 import type { FsyncPolicy } from "../persistence/aof-file.ts";
 import type { PersistenceSettings } from "../persistence/settings.ts";
 import type { Config } from "./config.ts";
+import { configuredPrimary } from "./replication-service.ts";
 
 export function persistenceSettings(config: Config): PersistenceSettings {
   const words = config.words("save");
@@ -24,6 +25,7 @@ export function persistenceSettings(config: Config): PersistenceSettings {
     compressing: config.flag("rdbcompression"),
     checking: config.flag("rdbchecksum"),
     stopsWritesOnError: config.flag("stop-writes-on-bgsave-error"),
+    keepsExpired: configuredPrimary(config) !== null,
     stamping: config.flag("aof-timestamp-enabled"),
     savePoints,
   };

@@ -3,11 +3,11 @@ import type { Client, ReplyMode } from "../commands/context.ts";
 import type { Database } from "../store/database.ts";
 
 export class Replayer implements Client {
-  readonly id = 0;
-  readonly address = "";
+  readonly id: number = 0;
+  readonly address: string = "";
   readonly localAddress = "";
   readonly isLocal = true;
-  readonly createdMs = 0;
+  readonly createdMs: number = 0;
   readonly lastActiveMs = 0;
   name = "";
   libraryName = "";
@@ -22,7 +22,7 @@ export class Replayer implements Client {
   readonly subscriptions = null;
   readonly inTransaction = false;
   readonly isWaiting = false;
-  readonly type = "normal";
+  readonly type: string = "normal";
 
   constructor(database: Database) {
     this.database = database;

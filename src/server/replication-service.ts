@@ -13,7 +13,7 @@ import { Replication, type ReplicationSettings } from "../replication/replicatio
 import { AckWaits } from "./ack-waits.ts";
 import { type Config, outputLimits } from "./config.ts";
 import type { Connection } from "./connection.ts";
-import { Replayer } from "./replayer.ts";
+import { PrimaryClient } from "./primary-client.ts";
 import type { Server } from "./server.ts";
 
 /** What replication sees of a connection. */
@@ -62,6 +62,7 @@ export class ServerReplication implements ReplicationService {
   readonly core: Replication;
   readonly failoverState: Failover;
   readonly ackWaits: AckWaits;
+  readonly #primaryClient: PrimaryClient;
 
   constructor(
     server: Server,
@@ -71,7 +72,11 @@ export class ServerReplication implements ReplicationService {
     this.#server = server;
     this.#close = close;
     const { clock, config, keyspace, log, persistence, random } = server;
-    const primaryClient = new Replayer(keyspace.databases[0]!);
+    const primaryClient = new PrimaryClient(
+      keyspace.databases[0]!,
+      () => this.core.link?.lastIoMs ?? 0,
+    );
+    this.#primaryClient = primaryClient;
     this.core = new Replication({
       clock,
       log,
@@ -160,9 +165,19 @@ export class ServerReplication implements ReplicationService {
     this.#server.roleChanged();
   }
 
+  /** What CLIENT LIST shows of the link; null while it is down. */
+  get linkClient(): Client | null {
+    return this.core.link?.isUp ? this.#primaryClient : null;
+  }
+
   #linkChanged(isUp: boolean): void {
-    if (isUp) this.failoverState.succeeded();
-    else this.failoverState.failed();
+    if (isUp) {
+      this.#primaryClient.id = this.#server.nextClientId();
+      this.#primaryClient.address = this.core.link!.address;
+      this.#primaryClient.createdMs = Date.now();
+      this.failoverState.succeeded();
+    }
+    if (!isUp) this.failoverState.failed();
     this.#server.updateRefusals();
   }
 
@@ -257,6 +272,15 @@ export class ServerReplication implements ReplicationService {
     this.failoverState.advance();
     this.#server.updateRefusals();
   }
+}
+
+/** The primary that the configuration names; null without one. */
+export function configuredPrimary(
+  config: Config,
+): { readonly host: string; readonly port: number } | null {
+  const [host, port] = config.words("replicaof");
+  const isOne = host?.toLowerCase() === "no" && port?.toLowerCase() === "one";
+  return port === undefined || isOne ? null : { host: host!, port: Number(port) };
 }
 
 export function replicationSettings(config: Config, port: number): ReplicationSettings {

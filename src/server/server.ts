@@ -31,7 +31,7 @@ import { Output } from "./output.ts";
 import { persistenceSettings } from "./persistence-settings.ts";
 import { Rates } from "./rates.ts";
 import { Replayer } from "./replayer.ts";
-import { ServerReplication } from "./replication-service.ts";
+import { configuredPrimary, ServerReplication } from "./replication-service.ts";
 import { Slowlog } from "./slowlog.ts";
 import { Transactions } from "./transactions.ts";
 
@@ -224,11 +224,10 @@ export class Server implements Services {
     if (this.#listeners.length === 0) throw new Error("there is no address to listen on");
     this.#scheduleCron();
     await this.persistence.load();
-    const primary = config.words("replicaof");
-    const follows = primary.length === 2 && config.text("replicaof").toLowerCase() !== "no one";
+    const primary = configuredPrimary(config);
     const { place } = this.persistence.loader;
-    if (place !== null) this.replication.core.restore(place, follows);
-    if (follows) this.replication.follow(primary[0]!, Number(primary[1]));
+    if (place !== null) this.replication.core.restore(place, primary !== null);
+    if (primary !== null) this.replication.follow(primary.host, primary.port);
     this.#planExpiry();
   }
 
@@ -280,8 +279,12 @@ export class Server implements Services {
     this.output.flush();
     this.replication.core.stop();
     this.persistence.release();
+    // What replicas have been given still reaches them; others are not waited for.
+    for (const client of this.clients.values()) {
+      if (client.isReplica) client.socket.end();
+      else client.socket.terminate();
+    }
     for (const listener of this.#listeners) listener.stop(true);
-    for (const client of this.clients.values()) client.socket.terminate();
     if (this.#unixPath !== "") {
       try {
         unlinkSync(this.#unixPath);
@@ -366,7 +369,7 @@ export class Server implements Services {
     this.connectionsReceived++;
     const path = `${this.config.text("unixsocket")}:0`;
     const client = new Connection({
-      id: this.#nextClientId++,
+      id: this.nextClientId(),
       socket,
       address: isUnix ? path : addressText(socket.remoteAddress, socket.remotePort),
       localAddress: isUnix ? path : addressText(socket.localAddress, socket.localPort),
@@ -474,6 +477,15 @@ export class Server implements Services {
     this.updateRefusals();
   }
 
+  get linkClient(): Client | null {
+    return this.replication.linkClient;
+  }
+
+  /** Clients and links share one sequence of ids. */
+  nextClientId(): number {
+    return this.#nextClientId++;
+  }
+
   /** What clients are refused may have changed. */
   updateRefusals(): void {
     this.dispatch.writeRefusal = this.replication.writeRefusal;
@@ -502,7 +514,8 @@ export class Server implements Services {
   }
 
   kill(client: Client, caller: Client): void {
-    if (client === caller) client.closing = true;
+    if (client === this.linkClient) this.replication.core.link?.reconnect("Killed by a client");
+    else if (client === caller) client.closing = true;
     else this.#close(client as Connection);
   }
 
