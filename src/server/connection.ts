@@ -97,6 +97,17 @@ export class Connection implements Client {
     this.lastActiveMs = options.nowMs;
   }
 
+  /** Nothing about it speaks against any command. */
+  get isPlain(): boolean {
+    return (
+      this.transaction === null &&
+      this.subscriptions === null &&
+      this.authenticated &&
+      !this.isMonitor &&
+      !this.isReplica
+    );
+  }
+
   get inTransaction(): boolean {
     return this.transaction !== null;
   }

@@ -25,6 +25,7 @@ import {
 import type { CommandTable } from "../commands/command-table.ts";
 import { type Client, Context, type Services } from "../commands/context.ts";
 import { BLOCK_BYTES_MAX, OutOfMemory } from "../memory/heap.ts";
+import type { Journal } from "../persistence/journal.ts";
 import type { Persistence } from "../persistence/persistence.ts";
 import * as errors from "../protocol/errors.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
@@ -92,6 +93,10 @@ export class Dispatch {
   /** Why clients may not write, and why they may not even read: a matter of replication; or "". */
   writeRefusal = "";
   readRefusal = "";
+  /** Where commands are written down; null while nobody wants them. */
+  #journal: Journal | null = null;
+  /** Something is refused to all clients alike. */
+  #isHindered = false;
   /** Up to where time has been given to commands, in µs. */
   #timedUs = 0;
   /** Commands called since then, and how often in all. */
@@ -117,6 +122,15 @@ export class Dispatch {
   beginBatch(client: Connection): void {
     client.lastActiveMs = this.#clock.refresh();
     this.#timedUs = this.#clock.nowUs;
+    this.refreshConditions();
+  }
+
+  /** To be called where what holds for all commands may have changed within a batch. */
+  refreshConditions(): void {
+    const { journal, loading, refusal } = this.#persistence;
+    this.#journal = journal;
+    this.#isHindered =
+      loading || refusal !== "" || this.writeRefusal !== "" || this.readRefusal !== "";
   }
 
   endBatch(): void {
@@ -205,6 +219,9 @@ export class Dispatch {
 
   /** Why the command may not run now, or "". */
   #refusal(command: Command, client: Connection, request: Request): string {
+    if (!this.#isHindered && client.isPlain) {
+      return command.bits & DENY_OOM && this.#isOutOfMemory(request) ? errors.OOM : "";
+    }
     const { transaction } = client;
     const flags = transaction === null ? command.bits : flagsOf(command, client);
     if (!client.authenticated && (flags & NO_AUTH_NEEDED) === 0) return errors.NO_AUTH;
@@ -270,6 +287,7 @@ export class Dispatch {
     }
     // Commands with secrets are never quick, so that here is the place.
     context.secrets.length = 0;
+    this.refreshConditions();
     if (this.#latency.thresholdMs > 0 && usec >= this.#latency.thresholdMs * 1000) {
       this.#latency.add(command.bits & FAST ? "fast-command" : "command", usec, this.#clock.nowMs);
     }
@@ -280,13 +298,7 @@ export class Dispatch {
     const reply = this.#reply;
     const start = reply.at;
     const context = this.#context;
-    context.args = request;
-    context.client = client;
-    context.db = client.database;
-    context.dirty = 0;
-    const { journal } = this.#persistence;
-    context.journal = journal;
-    context.effectWritten = false;
+    this.#begin(client, request);
     this.#keyspace.touching = !client.noTouch;
     this.calls++;
     try {
@@ -302,13 +314,28 @@ export class Dispatch {
         reply.error("ERR internal error, see the server's log");
       }
     }
-    if (context.dirty > 0) {
-      this.#persistence.changes += context.dirty;
-      if (journal !== null && !context.effectWritten && command.bits & WRITE) {
-        journal.begin(context.db.index, request.count).requestBody(request);
-      }
-    }
+    this.#writeDown(command, request);
     if (reply.errors > 0) command.failed++;
+  }
+
+  #begin(client: Client, request: Request): void {
+    const context = this.#context;
+    context.args = request;
+    context.client = client;
+    context.db = client.database;
+    context.dirty = 0;
+    context.journal = this.#journal;
+    context.effectWritten = false;
+  }
+
+  /** Puts the command into the journal, if it has changed something and not done so itself. */
+  #writeDown(command: Command, request: Request): void {
+    const { db, dirty, effectWritten, journal } = this.#context;
+    if (dirty === 0) return;
+    this.#persistence.changes += dirty;
+    if (journal !== null && !effectWritten && command.bits & WRITE) {
+      journal.begin(db.index, request.count).requestBody(request);
+    }
   }
 
   /** Runs a command of a transaction, from within EXEC. */
@@ -425,13 +452,8 @@ export class Dispatch {
     }
     const start = reply.at;
     const context = this.#context;
-    const { journal } = this.#persistence;
-    context.args = request;
-    context.client = client;
-    context.db = client.database;
-    context.dirty = 0;
-    context.journal = journal;
-    context.effectWritten = false;
+    this.refreshConditions();
+    this.#begin(client, request);
     context.mayBlock = false;
     // Keys expire when the primary says so.
     this.#keyspace.frozen = true;
@@ -448,12 +470,7 @@ export class Dispatch {
     reply.at = start;
     reply.errors = 0;
     this.calls++;
-    if (context.dirty > 0) {
-      this.#persistence.changes += context.dirty;
-      if (journal !== null && !context.effectWritten && command!.bits & WRITE) {
-        journal.begin(context.db.index, request.count).requestBody(request);
-      }
-    }
+    this.#writeDown(command!, request);
     if (this.#blocking.hasReady) this.#blocking.serve(this.#retry);
   }
 

@@ -139,7 +139,7 @@ export class Intake {
           return parser.requestStart;
         }
         output.endReply(client);
-        output.relieve(client);
+        if (output.relieve(client)) this.#dispatch.refreshConditions();
         request.shrink();
         if (client.closing || client.closed) return -1;
         if (client.isWaiting) {

@@ -102,13 +102,17 @@ export class Output implements Outlet<Connection> {
     else if (client.closing) this.#enqueue(client);
   }
 
-  /** To be called between the commands of a client: keeps the shared buffers small. */
-  relieve(client: Connection): void {
+  /**
+   * To be called between the commands of a client: keeps the shared buffers small. Returns whether
+   * anything has been sent.
+   */
+  relieve(client: Connection): boolean {
     const [, , two, three] = this.#writers;
-    if (this.writer.at + two!.at + three!.at < FLUSH_BYTES) return;
+    if (this.writer.at + two!.at + three!.at < FLUSH_BYTES) return false;
     this.end(client);
     this.flush();
     this.begin();
+    return true;
   }
 
   // ── Pushes ─────────────────────────────────────────────────────────────────────────────────
