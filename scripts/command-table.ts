@@ -11,6 +11,7 @@ import { syntaxText } from "../src/commands/syntax.ts";
 const README = join(import.meta.dir, "../README.md");
 const BEGIN = "<!-- commands: made by scripts/command-table.ts -->";
 const END = "<!-- end of commands -->";
+const TITLES: Readonly<Record<string, string>> = { pubsub: "Pub/Sub" };
 
 function row(spec: CommandSpec, container = ""): string[] {
   const name = `${container}${spec.name.toUpperCase()}`;
@@ -26,7 +27,7 @@ export function commandTable(): string {
   return groups
     .map((group) => {
       const rows = COMMANDS.filter((spec) => spec.group === group).flatMap((spec) => row(spec));
-      const title = group[0]!.toUpperCase() + group.slice(1);
+      const title = TITLES[group] ?? group[0]!.toUpperCase() + group.slice(1);
       return `### ${title}\n\n| Command | |\n| --- | --- |\n${rows.join("\n")}\n`;
     })
     .join("\n");
