@@ -70,6 +70,8 @@ export class Replica {
   softSinceMs = 0;
   waitingSinceMs = 0;
   newlineMs = 0;
+  /** When its socket last took something, while all data is being sent to it. */
+  progressMs = 0;
   isPumping = false;
   readonly chunks: Chunk[] = [];
 
@@ -205,6 +207,7 @@ export class Primary {
     const position = backlog().end;
     for (const replica of replicas) {
       replica.state = state;
+      replica.progressMs = this.#options.clock.nowMs;
       replica.position = position;
       this.#enqueueText(replica, `+FULLRESYNC ${id()} ${position}\r\n`);
     }
@@ -272,6 +275,7 @@ export class Primary {
     for (const replica of replicas) {
       let at = 0;
       replica.state = "receiving";
+      replica.progressMs = this.#options.clock.nowMs;
       const next = () => {
         const isThere = this.#replicas.get(replica.peer.id) === replica;
         if (isThere && at < size) {
@@ -323,6 +327,7 @@ export class Primary {
       const left = head.bytes.length - head.at;
       const sent = peer.write(head.bytes, head.at, left);
       head.at += sent;
+      if (sent > 0) replica.progressMs = this.#options.clock.nowMs;
       if (sent < left) return;
       chunks.shift();
       head.onSent();
@@ -401,6 +406,9 @@ export class Primary {
         replica.peer.terminate();
       } else if (replica.isOnline && nowMs - replica.ackMs > timeoutMs) {
         log.warning(`Disconnecting timedout replica ${nameOf(replica)}`);
+        replica.peer.terminate();
+      } else if (replica.state === "receiving" && nowMs - replica.progressMs > timeoutMs) {
+        log.warning(`Disconnecting replica ${nameOf(replica)}: it takes no more of the data`);
         replica.peer.terminate();
       } else if (isWaitingForData(replica) && nowMs - replica.newlineMs >= NEWLINE_MS) {
         // It is told that the primary is still there.

@@ -178,7 +178,7 @@ export class Dispatch {
 
   #isPaused(command: Command, client: Connection): boolean {
     if (this.#clock.nowMs >= this.pausedUntilMs) return false;
-    if (command.bits & MAY_RUN_PAUSED) return false;
+    if (command.bits & MAY_RUN_PAUSED || client.isReplica) return false;
     return !this.pausedWritesOnly || (flagsOf(command, client) & (WRITE | MAY_REPLICATE)) !== 0;
   }
 
