@@ -1,4 +1,5 @@
 /** Picks the subcommand; its code is loaded only when it runs. The only place that exits. */
+import { basename } from "node:path";
 import { REDIS_VERSION, STORMDB_VERSION } from "./version.ts";
 
 const USAGE = `StormDB ${STORMDB_VERSION}, an in-memory database that speaks Redis ${REDIS_VERSION}
@@ -55,4 +56,11 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-process.exit(await run(process.argv.slice(2)));
+/** Under a name such as stormdb-cli the binary is that command. */
+function commandLine(): string[] {
+  const args = process.argv.slice(2);
+  const name = /^stormdb-([a-z]+)$/.exec(basename(process.argv0))?.[1];
+  return name === undefined ? args : [name, ...args];
+}
+
+process.exit(await run(commandLine()));

@@ -11,6 +11,8 @@ export class Log {
   level: LogLevel = "notice";
   /** Empty for standard output. */
   file = "";
+  /** Nothing is written at all. */
+  silent = false;
 
   debug(message: string): void {
     this.#write(0, message);
@@ -29,7 +31,7 @@ export class Log {
   }
 
   #write(level: number, message: string): void {
-    if (level < LOG_LEVELS.indexOf(this.level)) return;
+    if (this.silent || level < LOG_LEVELS.indexOf(this.level)) return;
     const now = new Date();
     const two = (n: number) => String(n).padStart(2, "0");
     const date = `${two(now.getDate())} ${MONTHS[now.getMonth()]} ${now.getFullYear()}`;

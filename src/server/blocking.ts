@@ -9,6 +9,7 @@
  * client may make another key appear (BLMOVE): then that is served next.
  */
 import { latin1, latin1Text } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
 import type { BlockingService } from "../commands/context.ts";
 import { Request } from "../protocol/request.ts";
 import { RequestQueue } from "../protocol/request-queue.ts";
@@ -25,6 +26,8 @@ export interface Waiter {
   /** Its request, which is run again. */
   readonly requests: RequestQueue;
   timer: Timer | null;
+  /** When its time is over, in ms since the epoch; Infinity for never. */
+  readonly untilMs: number;
 }
 
 interface ReadyKey {
@@ -33,6 +36,7 @@ interface ReadyKey {
 }
 
 export interface BlockingOptions {
+  readonly clock: Clock;
   /** The client's time is over: it is told. */
   readonly onTimeout: (client: Connection) => void;
   /** The client has been replied to: what it sent meanwhile can run. */
@@ -84,9 +88,11 @@ export class Blocking implements BlockingService {
     const requests = new RequestQueue();
     requests.push(request);
     const { database } = client;
-    const waiter: Waiter = { client, database, type, keys, requests, timer: null };
+    const untilMs =
+      timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#options.clock.nowMs + timeoutMs;
+    const waiter: Waiter = { client, database, type, keys, requests, timer: null, untilMs };
     client.waiter = waiter;
-    if (timeoutMs > 0) this.#startTimer(waiter, Date.now() + timeoutMs);
+    if (timeoutMs > 0) this.#startTimer(waiter);
     const byKey = this.#waiting.get(database) ?? new Map<string, Set<Waiter>>();
     this.#waiting.set(database, byKey);
     for (const key of keys) {
@@ -97,13 +103,26 @@ export class Blocking implements BlockingService {
     if (this.count++ === 0) this.#options.onAnyWaiting(true);
   }
 
-  #startTimer(waiter: Waiter, untilMs: number): void {
-    const delayMs = untilMs - Date.now();
+  #startTimer(waiter: Waiter): void {
+    const delayMs = Math.max(1, waiter.untilMs - this.#options.clock.nowMs);
     const ring = () => {
-      if (delayMs > TIMER_MS_MAX) this.#startTimer(waiter, untilMs);
+      this.#options.clock.refresh();
+      if (delayMs > TIMER_MS_MAX) this.#startTimer(waiter);
       else this.#options.onTimeout(waiter.client);
     };
     waiter.timer = setTimeout(ring, Math.min(delayMs, TIMER_MS_MAX));
+  }
+
+  /** The clock has been moved: ends the waits whose time is over now. */
+  timeOutDue(): void {
+    const { clock, onTimeout } = this.#options;
+    const due = new Set<Connection>();
+    for (const byKey of this.#waiting.values()) {
+      for (const waiters of byKey.values()) {
+        for (const { client, untilMs } of waiters) if (untilMs <= clock.nowMs) due.add(client);
+      }
+    }
+    for (const client of due) onTimeout(client);
   }
 
   /** A key has been added. */

@@ -145,6 +145,7 @@ export class Server implements Services {
     this.events = new KeyEvents(this.keyspace, this.pubsub);
     this.monitors = new Monitors(clock, this.output);
     this.blocking = new Blocking({
+      clock,
       onTimeout: (client) => this.unblock(client, false),
       onReleased: (client) => setImmediate(() => this.#resume(client)),
       onAnyWaiting: () => this.#hookAdded(),
@@ -652,6 +653,15 @@ export class Server implements Services {
   #switchAppendOnly(): void {
     const error = this.persistence.setAppendOnly(this.config.flag("appendonly"));
     if (error !== "") this.log.warning(`Can't switch the append only file: ${error}`);
+  }
+
+  /** Moves the clock: what would have happened meanwhile happens now. */
+  advanceBy(ms: number): void {
+    this.clock.advanceBy(ms);
+    this.keyspace.refreshAccessClock();
+    this.blocking.timeOutDue();
+    this.#background();
+    this.#planExpiry();
   }
 
   // ── Time ───────────────────────────────────────────────────────────────────────────────────

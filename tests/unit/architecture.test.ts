@@ -49,6 +49,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "memory/heap.ts",
   ],
   cli: ["client", "protocol", "base", "version.ts", "commands/index.ts", "commands/syntax.ts"],
+  "index.ts": ["server/config.ts", "server/directives.ts", "server/server.ts", "base"],
   "main.ts": ["server/main.ts", "cli/main.ts", "persistence/check.ts", "version.ts"],
   "version.ts": [],
 };
@@ -62,6 +63,7 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
   replication: /^(bun|node:fs)$/,
   server: /^(bun|bun:jsc|node:[a-z/]+)$/,
   cli: /^(@clack\/prompts|node:[a-z/]+)$/,
+  "main.ts": /^node:path$/,
   "version.ts": /^\.\.\/package\.json$/,
 };
 
