@@ -122,6 +122,8 @@ function memoryFields(server: Server): Fields {
     ["used_memory_js_heap", heapUsed],
     ["total_system_memory", total],
     ["total_system_memory_human", human(total)],
+    ["cgroup_memory_limit", server.cgroupLimitBytes],
+    ["cgroup_memory_limit_human", human(server.cgroupLimitBytes)],
     ["maxmemory", limit],
     ["maxmemory_human", human(limit)],
     ["maxmemory_policy", server.config.text("maxmemory-policy")],

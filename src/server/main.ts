@@ -3,6 +3,7 @@ import { appendFileSync, readFileSync } from "node:fs";
 import { Log } from "../base/log.ts";
 import { STORMDB_VERSION } from "../version.ts";
 import { Config, ConfigError } from "./config.ts";
+import { human } from "./info.ts";
 import { Server } from "./server.ts";
 
 export const SERVER_USAGE = `Usage: stormdb server [file.conf] [--name value ...]
@@ -37,6 +38,7 @@ export async function runServer(args: readonly string[]): Promise<number> {
   const server = new Server({ config, log, onStopped: stopped.resolve });
   log.notice(`StormDB ${STORMDB_VERSION} is starting, pid ${process.pid}`);
   limitClients(config, log);
+  warnOfMemory(server, log);
   if (config.file === "") log.notice("No config file given: using the defaults");
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => server.shutdown("default", false));
@@ -84,6 +86,19 @@ function limitClients(config: Config, log: Log): void {
   log.warning(
     `maxclients is ${possible} and not ${wanted}: the system's limit on open files is ${files}`,
   );
+}
+
+/** Says how much memory there is, where that is limited, and whether maxmemory keeps within it. */
+function warnOfMemory(server: Server, log: Log): void {
+  const limit = server.cgroupLimitBytes;
+  if (limit === 0) return;
+  const given = server.config.number("maxmemory");
+  log.notice(`The memory of this control group is limited to ${human(limit)}`);
+  if (given === 0 || given > limit) {
+    log.warning(
+      `maxmemory is ${given === 0 ? "not set" : `${human(given)}, more than that`}: the system ends the server when it uses more than ${human(limit)}`,
+    );
+  }
 }
 
 /** Enters the folder `dir` and tries the log file; returns what is wrong with them, or "". */

@@ -26,6 +26,7 @@ import { infoText } from "./info.ts";
 import { Intake } from "./intake.ts";
 import { KeyEvents } from "./key-events.ts";
 import { LatencyMonitor } from "./latency.ts";
+import { cgroupLimitBytes } from "./memory-limit.ts";
 import { Monitors } from "./monitors.ts";
 import { Output } from "./output.ts";
 import { persistenceSettings } from "./persistence-settings.ts";
@@ -79,6 +80,8 @@ export class Server implements Services {
   readonly dispatch: Dispatch;
   readonly intake: Intake;
   readonly rates: Rates;
+  /** What the control group of the process is limited to; 0 for nothing. */
+  readonly cgroupLimitBytes = cgroupLimitBytes();
   /** Bytes in use when the keyspace was empty. */
   readonly startupBytes: number;
   activeExpiry = true;

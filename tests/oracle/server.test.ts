@@ -514,7 +514,13 @@ oracleTest(
 );
 
 /** Fields of INFO that only StormDB has. */
-const OWN_FIELDS = ["stormdb_version", "bun_version", "used_memory_js_heap"];
+const OWN_FIELDS = [
+  "stormdb_version",
+  "bun_version",
+  "used_memory_js_heap",
+  "cgroup_memory_limit",
+  "cgroup_memory_limit_human",
+];
 /** Fields that Redis has had since 7.2. */
 const FIELDS_72 = [
   "total_blocking_keys",
