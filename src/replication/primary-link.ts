@@ -62,7 +62,7 @@ class HandshakeError extends Error {}
 type Frame = { readonly kind: "length"; left: number } | { readonly kind: "mark"; mark: string };
 
 export class PrimaryLink {
-  readonly settings: LinkSettings;
+  readonly #settings: () => LinkSettings;
   readonly #sink: LinkSink;
   readonly #log: Log;
   /** Asks the primary to make this server the primary in its place: FAILOVER. */
@@ -92,13 +92,18 @@ export class PrimaryLink {
   #tail: Uint8Array = new Uint8Array(0);
   #unsent: Uint8Array[] = [];
 
-  constructor(settings: LinkSettings, sink: LinkSink, log: Log, takesOver = false) {
-    this.settings = settings;
+  /** `settings`: as they are now; host and port stay the same. */
+  constructor(settings: () => LinkSettings, sink: LinkSink, log: Log, takesOver = false) {
+    this.#settings = settings;
     this.#sink = sink;
     this.#log = log;
     this.#takesOver = takesOver;
     this.downSinceMs = Date.now();
     this.#connect();
+  }
+
+  get settings(): LinkSettings {
+    return this.#settings();
   }
 
   get isUp(): boolean {

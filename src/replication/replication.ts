@@ -236,15 +236,10 @@ export class Replication {
       // Its own stream may be the new primary's past: then the stream alone is enough.
       this.#isPlaced = true;
     }
-    const { announceIp, announcePort, linkTimeoutMs, password, user } = settings();
-    const linkSettings: LinkSettings = {
-      host,
-      port,
-      user,
-      password,
-      announceIp,
-      announcePort,
-      timeoutMs: linkTimeoutMs,
+    // They may be changed while the primary cannot be reached for a wrong one.
+    const linkSettings = (): LinkSettings => {
+      const { announceIp, announcePort, linkTimeoutMs, password, user } = settings();
+      return { host, port, user, password, announceIp, announcePort, timeoutMs: linkTimeoutMs };
     };
     this.#applier = new Applier(this.#applierSink());
     log.notice(`REPLICAOF ${host}:${port} enabled`);

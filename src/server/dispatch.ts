@@ -457,12 +457,15 @@ export class Dispatch {
     context.mayBlock = false;
     // Keys expire when the primary says so.
     this.#keyspace.frozen = true;
+    const { index } = client.database;
     try {
       handler(context);
     } finally {
       this.#keyspace.frozen = false;
       context.mayBlock = true;
     }
+    if (this.#monitors.count > 0) this.#monitors.show(client, index, request, context.secrets);
+    context.secrets.length = 0;
     if (reply.errors > 0) {
       const text = latin1Text(reply.bytes, start, reply.at).trim();
       this.#log.warning(`This replica fails to repeat '${command!.fullName}': ${text}`);

@@ -596,6 +596,7 @@ export class Server implements Services {
     const { config } = this;
     this.persistence.configure(persistenceSettings(config));
     this.replication.core.configure();
+    this.updateRefusals();
     switch (name) {
       case "replica-read-only":
         this.keyspace.keepsExpired = this.replication.isReplica && config.flag(name);
