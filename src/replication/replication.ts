@@ -134,7 +134,11 @@ export class Replication {
   }
 
   #needBacklog(): Backlog {
-    this.#backlog ??= new Backlog(this.#position, this.#options.settings().backlogBytes);
+    if (this.#backlog === null) {
+      this.#backlog = new Backlog(this.#position, this.#options.settings().backlogBytes);
+      // A replica may come and be gone again before the next tick.
+      this.#aloneSinceMs = this.#options.clock.nowMs;
+    }
     return this.#backlog;
   }
 
@@ -160,7 +164,6 @@ export class Replication {
       this.secondPosition = place.position;
     }
     this.#needBacklog();
-    this.#aloneSinceMs = this.#options.clock.nowMs;
   }
 
   // ── As a primary ───────────────────────────────────────────────────────────────────────────
