@@ -119,6 +119,8 @@ export interface ReplicaView {
 
 export interface ReplicationService {
   readonly isReplica: boolean;
+  /** FAILOVER is under way. */
+  readonly isFailingOver: boolean;
   /** Bytes of the replication stream so far. */
   readonly position: number;
   /** Whether commands have to be written down for replicas. */

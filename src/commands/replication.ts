@@ -8,6 +8,10 @@ const PORT_MAX = 65535;
 function replicaof(c: Context): void {
   const { args, reply } = c;
   const { replication } = c.server;
+  if (replication.isFailingOver) {
+    reply.error("ERR REPLICAOF not allowed while failing over.");
+    return;
+  }
   if (args.is(1, "no") && args.is(2, "one")) {
     replication.promote();
     reply.ok();

@@ -120,6 +120,10 @@ export class ServerReplication implements ReplicationService {
     return this.core.isReplica;
   }
 
+  get isFailingOver(): boolean {
+    return this.failoverState.state !== "no-failover";
+  }
+
   get position(): number {
     return this.core.position;
   }
