@@ -126,6 +126,11 @@ export class PrimaryLink {
   #connect(): void {
     this.#retry = null;
     if (this.#stopped) return;
+    if (this.#isLoading) {
+      // Where to go on is known only when what has come is loaded.
+      this.#retry = setTimeout(() => this.#connect(), RETRY_MS_MIN);
+      return;
+    }
     this.state = "connecting";
     this.lastIoMs = Date.now();
     const { host, port } = this.settings;
@@ -187,7 +192,7 @@ export class PrimaryLink {
   checkTimeout(nowMs: number): void {
     if (this.#isLoading) {
       // It does not look at what comes, but tells the primary that it is still there.
-      this.#unsent.push(NEWLINE);
+      if (this.#socket !== null) this.#unsent.push(NEWLINE);
       this.#flush();
       return;
     }
