@@ -79,6 +79,8 @@ export const IMMEDIATE = 1024;
 export const WHILE_SUBSCRIBED = 2048;
 export const STALE = 4096;
 export const MAY_REPLICATE = 8192;
+/** It is about the connection that it came by, or the process. */
+export const NO_SCRIPT = 16384;
 
 /** Latencies are counted in buckets of powers of two of µs, 8 to a doubling. */
 const HISTOGRAM_BUCKETS = 27 * 8;
@@ -124,6 +126,7 @@ export class Command {
       (flags.has("readonly") ? READ_ONLY : 0) |
       (flags.has("no_multi") ? NO_MULTI : 0) |
       (flags.has("stale") ? STALE : 0) |
+      (flags.has("noscript") ? NO_SCRIPT : 0) |
       (spec.immediate ? IMMEDIATE : 0) |
       (spec.whileSubscribed ? WHILE_SUBSCRIBED : 0) |
       (spec.mayReplicate ? MAY_REPLICATE : 0) |

@@ -296,6 +296,7 @@ export class Replication {
   }
 
   #linkSink(): LinkSink {
+    const { log } = this.#options;
     return {
       place: () => (this.#isPlaced ? { id: this.id, position: this.position } : null),
       onContinue: (id) => this.#continueAs(id),
@@ -309,9 +310,11 @@ export class Replication {
         try {
           this.#applier.feed(bytes);
         } catch (error) {
-          // The data may be half changed: it is asked for anew.
+          // A part of the bytes has been run, so there is no place to go on from.
           this.#isPlaced = false;
-          const what = error instanceof StreamError ? "Protocol error from master" : "Failure";
+          const isProtocol = error instanceof StreamError;
+          if (!isProtocol) log.warning(`Repeating a command failed: ${(error as Error).stack}`);
+          const what = isProtocol ? "Protocol error from master" : "A command cannot be repeated";
           this.link?.reconnect(`${what}: ${(error as Error).message}`);
         } finally {
           this.#isApplying = false;
@@ -365,7 +368,7 @@ export class Replication {
     const reader = new RdbReader({ space: fresh, keepExpired: true, checking: true });
     return {
       take: (bytes) => reader.feed(bytes.slice()),
-      finish: () => {
+      finish: async () => {
         reader.finish();
         this.#isPlaced = false;
         onReplace();
@@ -374,7 +377,6 @@ export class Replication {
         this.#placeAt(id, position, streamDatabase(reader));
         persistence.replaced();
         log.notice("MASTER <-> REPLICA sync: Finished with success");
-        return Promise.resolve();
       },
       abandon: () => {},
     };

@@ -16,6 +16,7 @@ import {
   MAY_RUN_PAUSED,
   NO_AUTH_NEEDED,
   NO_MULTI,
+  NO_SCRIPT,
   READ_ONLY,
   SKIP_SLOWLOG,
   STALE,
@@ -448,6 +449,13 @@ export class Dispatch {
       this.#log.warning(
         `The master sent a command that is unknown here: '${request.text(0)}'. The data is not the same any more.`,
       );
+      return;
+    }
+    const { arity, bits } = command!;
+    const isMiscounted = (arity > 0 && arity !== request.count) || request.count < -arity;
+    // What is about a connection has none here.
+    if (isMiscounted || (bits & (NO_SCRIPT | WRITE)) === NO_SCRIPT) {
+      this.#log.warning(`The master sent a '${command!.fullName}' that cannot be repeated.`);
       return;
     }
     const start = reply.at;
