@@ -223,6 +223,8 @@ export class Config implements ConfigService {
 
   #linesOf(name: string): string[] {
     const value = this.text(name);
+    // A primary has no such line; redis-server would not start with an empty one.
+    if (name === "replicaof" && value === "") return [];
     if (name === "client-output-buffer-limit") {
       return [...outputLimits(value)].map(([kind, limit]) => `${name} ${kind} ${limit.join(" ")}`);
     }

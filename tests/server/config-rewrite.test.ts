@@ -160,3 +160,20 @@ test("the file is found again from another working folder", async () => {
   expect(readFileSync(join(inner, "inner.log"), "latin1")).toContain("Ready to accept connections");
   expect(storm.output()).toEqual("");
 });
+
+test("a promoted replica has no line with replicaof any more", async () => {
+  const file = join(folder, "promoted.conf");
+  writeFileSync(file, "hz 20\nreplicaof 127.0.0.1 1\nmaxclients 77\n");
+  {
+    await using storm = await startStormdbWith(file);
+    const client = await storm.connect();
+    expect(await client.call("REPLICAOF", "NO", "ONE")).toEqual("+OK\r\n");
+    expect(await client.call("CONFIG", "REWRITE")).toEqual("+OK\r\n");
+    expect(readFileSync(file, "latin1")).toMatch(/^hz 20\nmaxclients 77\nport \d+\n/);
+    expect(readFileSync(file, "latin1")).not.toContain("replicaof");
+    // As Sentinel does where the old primary comes back.
+    expect(await client.call("REPLICAOF", "127.0.0.1", "2")).toEqual("+OK\r\n");
+    expect(await client.call("CONFIG", "REWRITE")).toEqual("+OK\r\n");
+    expect(readFileSync(file, "latin1")).toContain("\nreplicaof 127.0.0.1 2\n");
+  }
+});
