@@ -41,7 +41,6 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** `keepsFolder`: the folder outlives the server, for another one to start on it. */
 /** Of servers that have not been disposed of: tests that are filtered out or time out leave them. */
 const running = new Map<Bun.Subprocess, string>();
 
@@ -52,7 +51,8 @@ process.on("exit", () => {
   }
 });
 
-async function start(
+/** `keepsFolder`: the folder outlives the server, for another one to start on it. */
+export async function start(
   command: readonly string[],
   port: number,
   folder: string,
