@@ -79,6 +79,8 @@ export class PrimaryLink {
   #retry: Timer | null = null;
   #retryMs = RETRY_MS_MIN;
   #stopped = false;
+  /** Counts attempts to connect; one that was given up may still come through, or fail. */
+  #attempt = 0;
   /** Bytes of a line that is not complete. */
   #line = "";
   #onLine: ((line: string) => void) | null = null;
@@ -134,13 +136,17 @@ export class PrimaryLink {
     this.state = "connecting";
     this.lastIoMs = Date.now();
     const { host, port } = this.settings;
+    const attempt = ++this.#attempt;
     this.#log.notice(`Connecting to MASTER ${this.address}`);
     Bun.connect({
       hostname: host,
       port,
       socket: {
         binaryType: "uint8array",
-        open: (socket) => this.#opened(socket),
+        open: (socket) => {
+          if (attempt === this.#attempt) this.#opened(socket);
+          else socket.terminate();
+        },
         data: (socket, chunk) => {
           if (socket === this.#socket) this.#receive(chunk);
         },
@@ -152,14 +158,12 @@ export class PrimaryLink {
           if (socket === this.#socket) this.#lost(error.message);
         },
       },
-    }).catch((error: Error) => this.#lost(`Error connecting to MASTER: ${error.message}`));
+    }).catch((error: Error) => {
+      if (attempt === this.#attempt) this.#lost(`Error connecting to MASTER: ${error.message}`);
+    });
   }
 
   #opened(socket: Socket): void {
-    if (this.#stopped) {
-      socket.terminate();
-      return;
-    }
     this.#socket = socket;
     socket.setNoDelay(true);
     this.state = "handshake";
@@ -178,8 +182,11 @@ export class PrimaryLink {
   }
 
   #dropSocket(): void {
-    this.#socket?.terminate();
+    this.#attempt++;
+    // Its close is reported at once, and is no loss any more.
+    const socket = this.#socket;
     this.#socket = null;
+    socket?.terminate();
     this.#line = "";
     this.#onLine = null;
     this.#held = null;
