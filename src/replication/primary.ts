@@ -64,14 +64,13 @@ export class Replica {
   state: ReplicaState = "announced";
   /** Up to where it has been sent the stream. */
   position = 0;
-  /** Up to where it has said to have applied it, and when. */
+  /** Up to where it has said to have applied it. */
   ackPosition = 0;
+  /** When it last said so, or gave another sign of life. */
   ackMs = 0;
   softSinceMs = 0;
   waitingSinceMs = 0;
   newlineMs = 0;
-  /** When its socket last took something, while all data is being sent to it. */
-  progressMs = 0;
   isPumping = false;
   readonly chunks: Chunk[] = [];
 
@@ -207,7 +206,7 @@ export class Primary {
     const position = backlog().end;
     for (const replica of replicas) {
       replica.state = state;
-      replica.progressMs = this.#options.clock.nowMs;
+      replica.ackMs = this.#options.clock.nowMs;
       replica.position = position;
       this.#enqueueText(replica, `+FULLRESYNC ${id()} ${position}\r\n`);
     }
@@ -241,7 +240,7 @@ export class Primary {
           continue;
         }
         replica.state = "loading";
-        replica.ackMs = this.#options.clock.nowMs;
+        this.#showsLife(replica);
         this.#enqueueText(replica, mark);
       }
       if (error === "") log.notice("Streaming the data to replicas finished");
@@ -275,7 +274,7 @@ export class Primary {
     for (const replica of replicas) {
       let at = 0;
       replica.state = "receiving";
-      replica.progressMs = this.#options.clock.nowMs;
+      this.#showsLife(replica);
       const next = () => {
         const isThere = this.#replicas.get(replica.peer.id) === replica;
         if (isThere && at < size) {
@@ -302,6 +301,8 @@ export class Primary {
   }
 
   #enqueue(replica: Replica, bytes: Uint8Array, onSent: () => void): void {
+    // Until now there was nothing that it could have taken.
+    if (replica.chunks.length === 0) this.#showsLife(replica);
     replica.chunks.push({ bytes, at: 0, onSent });
     if (!replica.isPumping) this.pump(replica);
   }
@@ -327,7 +328,7 @@ export class Primary {
       const left = head.bytes.length - head.at;
       const sent = peer.write(head.bytes, head.at, left);
       head.at += sent;
-      if (sent > 0) replica.progressMs = this.#options.clock.nowMs;
+      if (sent > 0) this.#showsLife(replica);
       if (sent < left) return;
       chunks.shift();
       head.onSent();
@@ -364,6 +365,19 @@ export class Primary {
       this.pump(replica);
     }
     this.#options.onAck();
+  }
+
+  /** The replica has said something. */
+  heard(id: number): void {
+    const replica = this.#replicas.get(id);
+    if (replica !== undefined) this.#showsLife(replica);
+  }
+
+  /** While it gets the data and loads it, a replica does not say how far it is. */
+  #showsLife(replica: Replica): void {
+    const { state } = replica;
+    if (state !== "receiving" && state !== "loading") return;
+    replica.ackMs = this.#options.clock.nowMs;
   }
 
   forget(id: number): void {
@@ -404,11 +418,8 @@ export class Primary {
           `Closing replica ${nameOf(replica)}: ${lag} bytes behind, over client-output-buffer-limit`,
         );
         replica.peer.terminate();
-      } else if (replica.isOnline && nowMs - replica.ackMs > timeoutMs) {
+      } else if (owesSignOfLife(replica) && nowMs - replica.ackMs > timeoutMs) {
         log.warning(`Disconnecting timedout replica ${nameOf(replica)}`);
-        replica.peer.terminate();
-      } else if (replica.state === "receiving" && nowMs - replica.progressMs > timeoutMs) {
-        log.warning(`Disconnecting replica ${nameOf(replica)}: it takes no more of the data`);
         replica.peer.terminate();
       } else if (isWaitingForData(replica) && nowMs - replica.newlineMs >= NEWLINE_MS) {
         // It is told that the primary is still there.
@@ -418,6 +429,14 @@ export class Primary {
     }
     this.startSyncs();
   }
+}
+
+/**
+ * A replica that does not take the data holds up the snapshot, and others with it; one that has
+ * all that there is to be had is not to blame.
+ */
+function owesSignOfLife({ chunks, state }: Replica): boolean {
+  return state === "online" || state === "loading" || (state === "receiving" && chunks.length > 0);
 }
 
 function isWaitingForData({ state }: Replica): boolean {

@@ -347,7 +347,10 @@ export class Server implements Services {
       binaryType: "uint8array" as const,
       open: (socket: Socket<Connection>) => this.#open(socket, isUnix),
       data: (socket: Socket<Connection>, chunk: Uint8Array) => {
-        if (socket.data !== undefined) this.intake.receive(socket.data, chunk);
+        const client = socket.data;
+        if (client === undefined) return;
+        if (client.isReplica) this.replication.core.primary.heard(client.id);
+        this.intake.receive(client, chunk);
       },
       drain: (socket: Socket<Connection>) => {
         if (socket.data !== undefined) this.#drain(socket.data);
