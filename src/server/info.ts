@@ -229,7 +229,7 @@ function replicationFields(server: Server): Fields {
     ["connected_slaves", followers.length],
     ...(minReplicas > 0 ? [["min_slaves_good_slaves", primary.goodCount] as const] : []),
     ...followers.map((replica, i) => {
-      const lag = replica.ackMs === 0 ? -1 : Math.floor((nowMs - replica.ackMs) / 1000);
+      const lag = replica.isOnline ? Math.floor((nowMs - replica.ackMs) / 1000) : 0;
       const state = STATES[replica.state];
       return [
         `slave${i}`,
