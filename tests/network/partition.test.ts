@@ -54,7 +54,7 @@ class Load implements AsyncDisposable {
 }
 
 describe.skipIf(missing !== "")("a network that is cut", () => {
-  test.each<Cut>(["link down", "packets vanish"])(
+  test.concurrent.each<Cut>(["link down", "packets vanish"])(
     "%s: the replica goes on where it stopped, with one connection",
     async (cut) => {
       using network = new Network();
