@@ -5,9 +5,10 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Client } from "../../src/client/client.ts";
-import { BINARY, DataFolder, until } from "./processes.ts";
+import { Client, ConnectionError } from "../../src/client/client.ts";
+import { BINARY, DataFolder, REDIS_CLI, until } from "./processes.ts";
 import { plainValue, type Value } from "./reply-value.ts";
+import { REDIS_SENTINEL, SENTINEL_PERIODS } from "./sentinel.ts";
 
 const SERVER_PORT = 6379;
 
@@ -96,8 +97,64 @@ export function networkMissing(): string {
   }
 }
 
+/** A redis-sentinel on the host of a server. */
+export class HostSentinel implements AsyncDisposable {
+  readonly #network: Network;
+  readonly #host: number;
+  readonly #folder = new DataFolder();
+  readonly #child: Bun.Subprocess;
+
+  private constructor(network: Network, host: number, settings: readonly string[]) {
+    this.#network = network;
+    this.#host = host;
+    const lines = ["protected-mode no", `dir ${this.#folder.path}`, ...settings];
+    const configPath = join(this.#folder.path, "sentinel.conf");
+    writeFileSync(configPath, `${lines.join("\n")}\n`);
+    this.#child = Bun.spawn(network.on(host, REDIS_SENTINEL!, configPath), {
+      stdout: Bun.file(this.#logPath),
+      stderr: Bun.file(this.#logPath),
+    });
+  }
+
+  static async start(network: Network, host: number, ...settings: string[]): Promise<HostSentinel> {
+    const sentinel = new HostSentinel(network, host, settings);
+    try {
+      await until("the sentinel answers", async () => {
+        return (await sentinel.ask("SENTINEL", "DEBUG", ...SENTINEL_PERIODS)) === "OK";
+      });
+    } catch (error) {
+      await sentinel[Symbol.asyncDispose]();
+      throw error;
+    }
+    return sentinel;
+  }
+
+  get #logPath(): string {
+    return join(this.#folder.path, "log");
+  }
+
+  log(): string {
+    return readFileSync(this.#logPath, "latin1");
+  }
+
+  /** What redis-cli prints. */
+  async ask(...words: string[]): Promise<string> {
+    const command = this.#network.on(this.#host, REDIS_CLI!, "-p", "26379", ...words);
+    const child = Bun.spawn(command, { stdout: "pipe", stderr: "ignore" });
+    return (await child.stdout.text()).trim();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.exited;
+    this.#folder[Symbol.dispose]();
+  }
+}
+
 /** StormDB on a host of its own. */
 export class HostServer implements AsyncDisposable {
+  /** Of its host. */
+  readonly index: number;
   readonly address: string;
   readonly port = SERVER_PORT;
   readonly #folder = new DataFolder();
@@ -117,32 +174,31 @@ export class HostServer implements AsyncDisposable {
       "enable-debug-command yes",
       ...directives,
     ];
-    const configPath = join(this.#folder.path, "server.conf");
-    writeFileSync(configPath, `${lines.join("\n")}\n`);
-    this.#child = Bun.spawn(network.on(host, BINARY, "server", configPath), {
+    writeFileSync(this.#configPath, `${lines.join("\n")}\n`);
+    this.#child = Bun.spawn(network.on(host, BINARY, "server", this.#configPath), {
       stdout: Bun.file(this.#logPath),
       stderr: Bun.file(this.#logPath),
     });
   }
 
-  readonly index: number;
-
   static async start(network: Network, ...directives: string[]): Promise<HostServer> {
     const server = new HostServer(network, directives);
     try {
-      await until("the server answers on its Unix socket", async () => {
-        server.#client = await Client.connect({
-          host: "",
-          port: 0,
-          path: server.#socketPath,
-        }).catch(() => null);
-        return server.#client !== null;
-      });
+      await until("the server answers on its Unix socket", () =>
+        server.ask("PING").then(
+          () => true,
+          () => false,
+        ),
+      );
     } catch (error) {
       await server[Symbol.asyncDispose]();
       throw error;
     }
     return server;
+  }
+
+  get #configPath(): string {
+    return join(this.#folder.path, "server.conf");
   }
 
   get #socketPath(): string {
@@ -157,8 +213,21 @@ export class HostServer implements AsyncDisposable {
     return readFileSync(this.#logPath, "latin1");
   }
 
+  get config(): string[] {
+    return readFileSync(this.#configPath, "utf8").split("\n");
+  }
+
+  /** The connection is made anew where Sentinel has closed it at a change of role. */
   async ask(...words: string[]): Promise<Value> {
-    return plainValue(await this.#client!.call(words));
+    for (;;) {
+      this.#client ??= await Client.connect({ host: "", port: 0, path: this.#socketPath });
+      try {
+        return plainValue(await this.#client.call(words));
+      } catch (error) {
+        if (!(error instanceof ConnectionError) || this.#child.exitCode !== null) throw error;
+        this.#client = null;
+      }
+    }
   }
 
   /** All fields of INFO. */

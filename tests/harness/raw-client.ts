@@ -30,6 +30,9 @@ export function replyEnd(bytes: Buffer, at: number): number {
   return end;
 }
 
+/** The message of the error of a call whose reply never came. */
+export const CONNECTION_CLOSED = "the connection was closed";
+
 export class RawClient {
   readonly #socket: Socket;
   #received: Buffer = Buffer.alloc(0);
@@ -52,7 +55,7 @@ export class RawClient {
     this.closed = new Promise((done) => {
       socket.on("close", () => {
         this.isClosed = true;
-        for (const fail of this.#failing) fail(new Error("the connection was closed"));
+        for (const fail of this.#failing) fail(new Error(CONNECTION_CLOSED));
         this.#arrived();
         done();
       });
@@ -85,7 +88,7 @@ export class RawClient {
 
   /** The next reply, one character a byte, frame marks included. */
   read(): Promise<string> {
-    if (this.isClosed) return Promise.reject(new Error("the connection was closed"));
+    if (this.isClosed) return Promise.reject(new Error(CONNECTION_CLOSED));
     return new Promise((done, fail) => {
       this.#waiting.push(done);
       this.#failing.push(fail);
