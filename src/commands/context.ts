@@ -197,10 +197,25 @@ export interface Services {
   monitor(client: Client): boolean;
   /** The client is as it was when it connected: RESET. */
   reset(client: Client): void;
-  /** Stops the server; returns why it could not, or "". */
-  shutdown(mode: SaveMode, force: boolean): string;
+  /**
+   * Stops the server; returns why it could not, or "". If replicas do not have all yet, it waits
+   * for them, and the caller with it.
+   */
+  shutdown(request: ShutdownRequest): string;
+  /** Goes on after all; false: there is nothing to abort. */
+  abortShutdown(): boolean;
   /** What CONFIG allows DEBUG to: no, yes, local. */
   mayDebug(client: Client): boolean;
+}
+
+export interface ShutdownRequest {
+  readonly mode: SaveMode;
+  /** Ends even if the data cannot be saved. */
+  readonly force: boolean;
+  /** Does not wait for replicas. */
+  readonly now: boolean;
+  /** Null for a signal. */
+  readonly caller: Client | null;
 }
 
 /** The durability of the data: see persistence/persistence.ts. */

@@ -23,6 +23,7 @@ function shutdown(c: Context): void {
   const { args, reply } = c;
   let abort = false;
   let force = false;
+  let now = false;
   let others = false;
   let save = 0;
   for (let i = 1; i < args.count; i++) {
@@ -30,7 +31,8 @@ function shutdown(c: Context): void {
     else if (args.is(i, "save")) save |= 2;
     else if (args.is(i, "abort")) abort = true;
     else if (args.is(i, "force")) force = true;
-    else if (!args.is(i, "now")) save = 3;
+    else if (args.is(i, "now")) now = true;
+    else save = 3;
     others ||= !args.is(i, "abort");
   }
   if (save === 3 || (abort && others)) {
@@ -38,11 +40,13 @@ function shutdown(c: Context): void {
     return;
   }
   if (abort) {
-    reply.error("ERR No shutdown in progress.");
+    if (c.server.abortShutdown()) reply.ok();
+    else reply.error("ERR No shutdown in progress.");
     return;
   }
-  const error = c.server.shutdown(save === 1 ? "nosave" : save === 2 ? "save" : "default", force);
-  if (error !== "") reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
+  const mode = save === 1 ? "nosave" : save === 2 ? "save" : "default";
+  const error = c.server.shutdown({ mode, force, now, caller: c.client });
+  if (error !== "") reply.error(errors.SHUTDOWN_FAILED);
 }
 
 // ── CONFIG ───────────────────────────────────────────────────────────────────────────────────

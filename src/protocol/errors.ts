@@ -51,6 +51,7 @@ export const NESTED_MULTI = "ERR MULTI calls can not be nested";
 export const WATCH_INSIDE_MULTI = "ERR WATCH inside MULTI is not allowed";
 export const NOT_IN_TRANSACTION = "ERR Command not allowed inside a transaction";
 export const MONITOR_ONLY = "ERR Replica can't interact with the keyspace";
+export const SHUTDOWN_FAILED = "ERR Errors trying to SHUTDOWN. Check logs.";
 export const UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
 export const TIMEOUT_NOT_A_FLOAT = "ERR timeout is not a float or out of range";
 export const TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";

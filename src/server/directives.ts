@@ -166,6 +166,7 @@ export const DIRECTIVES: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["maxclients", set(integer(10000, 1, UINT_MAX))],
   ["requirepass", { ...set(text("")), secret: true }],
   ["databases", fix(integer(16, 1, 1024n))],
+  ["shutdown-timeout", set(integer(10, 0, INT_MAX))],
   ["hz", set({ ...integer(10, 0, INT_MAX), least: 1n, most: 500n })],
   ["loglevel", set(choice("notice", ...LOG_LEVELS))],
   ["logfile", fix(text(""))],

@@ -41,7 +41,9 @@ export async function runServer(args: readonly string[]): Promise<number> {
   warnOfMemory(server, log);
   if (config.file === "") log.notice("No config file given: using the defaults");
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => server.shutdown("default", false));
+    process.on(signal, () =>
+      server.shutdown({ mode: "default", force: false, now: false, caller: null }),
+    );
   }
   // A terminal that is closed, or a reader of the log that goes away, does not end the server.
   process.on("SIGHUP", () => {});

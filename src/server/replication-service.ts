@@ -237,6 +237,13 @@ export class ServerReplication implements ReplicationService {
     return this.core.primary.countAt(position);
   }
 
+  /** Whether all replicas that get the stream have applied it up to the position. */
+  haveAll(position: number): boolean {
+    const { primary } = this.core;
+    const online = primary.followers.filter(({ isOnline }) => isOnline);
+    return this.isReplica || primary.countAt(position) === online.length;
+  }
+
   waitForAcks(client: Client, count: number, timeoutMs: number): void {
     this.#server.persistence.flush();
     this.ackWaits.add(client as Connection, this.core.position, count, timeoutMs);

@@ -9,11 +9,17 @@ import { Log, type LogLevel } from "../base/log.ts";
 import { Random } from "../base/random.ts";
 import type { Command } from "../commands/command.ts";
 import { CommandTable } from "../commands/command-table.ts";
-import type { Client, SaveMode, Services } from "../commands/context.ts";
+import type { Client, Services, ShutdownRequest } from "../commands/context.ts";
 import { parseEventClasses } from "../commands/events.ts";
 import { COMMANDS } from "../commands/index.ts";
 import { Persistence } from "../persistence/persistence.ts";
-import { MAX_CLIENTS, PROTECTED_MODE, UNBLOCKED, UNBLOCKED_BY_ROLE } from "../protocol/errors.ts";
+import {
+  MAX_CLIENTS,
+  PROTECTED_MODE,
+  SHUTDOWN_FAILED,
+  UNBLOCKED,
+  UNBLOCKED_BY_ROLE,
+} from "../protocol/errors.ts";
 import { ReplyWriter } from "../protocol/reply-writer.ts";
 import { PubSub } from "../pubsub/pubsub.ts";
 import type { Database } from "../store/database.ts";
@@ -102,6 +108,12 @@ export class Server implements Services {
   #cleanBytes = Number.POSITIVE_INFINITY;
   #backgroundScheduled = false;
   #stopped = false;
+  /** A shutdown that waits until replicas have the stream up to the position. */
+  #leaving: {
+    readonly request: ShutdownRequest;
+    readonly position: number;
+    readonly untilMs: number;
+  } | null = null;
 
   constructor(options: ServerOptions) {
     this.config = options.config;
@@ -298,8 +310,45 @@ export class Server implements Services {
     }
   }
 
-  shutdown(mode: SaveMode, force: boolean): string {
+  shutdown(request: ShutdownRequest): string {
     this.log.notice("User requested shutdown...");
+    const { caller, now } = request;
+    const timeoutMs = now ? 0 : this.config.number("shutdown-timeout") * 1000;
+    // Who asks a second time does not want to wait.
+    if (timeoutMs === 0 || this.#leaving !== null) return this.#leave(request);
+    this.persistence.flush();
+    const { position } = this.replication;
+    if (this.replication.haveAll(position)) return this.#leave(request);
+    this.log.notice("Waiting for replicas before shutting down.");
+    this.#leaving = { request, position, untilMs: this.clock.nowMs + timeoutMs };
+    this.holdWrites(true);
+    // The caller waits, for more replicas than there can be: it is answered only if nothing comes of it.
+    if (caller !== null) this.replication.waitForAcks(caller, Number.POSITIVE_INFINITY, 0);
+    else this.replication.core.requestAcks();
+    this.replication.core.pump();
+    return "";
+  }
+
+  /** Ends once the replicas have all, or have had time enough. */
+  #leaveIfReady(): void {
+    if (this.#leaving === null) return;
+    const { position, request, untilMs } = this.#leaving;
+    const haveAll = this.replication.haveAll(position);
+    if (!haveAll && this.clock.nowMs < untilMs) return;
+    if (!haveAll) this.log.warning("Some replicas do not have all writes; shutting down anyway.");
+    if (this.#leave(request) !== "") this.abortShutdown();
+  }
+
+  abortShutdown(): boolean {
+    if (this.#leaving === null) return false;
+    const { caller } = this.#leaving.request;
+    this.#leaving = null;
+    this.holdWrites(false);
+    if (caller !== null) this.#endWait(caller as Connection, SHUTDOWN_FAILED);
+    return true;
+  }
+
+  #leave({ force, mode }: ShutdownRequest): string {
     const error = this.persistence.close(mode);
     if (error !== "" && !force) {
       this.log.warning(
@@ -698,6 +747,7 @@ export class Server implements Services {
     }
     this.persistence.tick();
     this.replication.tick();
+    this.#leaveIfReady();
     this.#collectGarbage();
     if (this.persistence.loading) return;
     this.#background();
