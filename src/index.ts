@@ -54,7 +54,7 @@ export async function createServer(options: CreateServerOptions = {}): Promise<E
   const server = new Server({ config, clock, log, ...(seed === undefined ? {} : { seed }) });
   await server.start();
   const close = () => {
-    server.shutdown("default", true);
+    server.shutdown({ mode: "default", now: true, force: true, caller: null });
     return Promise.resolve();
   };
   return {
