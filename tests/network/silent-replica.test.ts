@@ -67,8 +67,8 @@ againstBoth("a replica that falls silent", (start) => {
       replica.write("\n");
       return (await uptime()) > since + 3;
     });
-    replica.write(encodeCommand(["REPLCONF", "ACK", "0"]));
     await until("it is online", async () => {
+      replica.write(encodeCommand(["REPLCONF", "ACK", "0"]));
       const { slave0 = "" } = await readInfo(client, "replication");
       return slave0.includes("state=online");
     });
