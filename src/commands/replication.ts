@@ -114,17 +114,22 @@ function sync(c: Context): void {
 // ── WAIT and FAILOVER ────────────────────────────────────────────────────────────────────────
 
 function wait(c: Context): void {
+  const { reply } = c;
   const { replication } = c.server;
   if (replication.isReplica) {
-    c.reply.error(errors.WAIT_ON_REPLICA);
+    reply.error(errors.WAIT_ON_REPLICA);
     return;
   }
-  const count = c.integerWithin(1, 0, Number.POSITIVE_INFINITY, errors.NOT_POSITIVE);
+  const count = c.integer(1);
   if (Number.isNaN(count)) return;
-  const timeoutMs = c.integerWithin(2, 0, Number.POSITIVE_INFINITY, errors.TIMEOUT_NEGATIVE);
+  const timeoutMs = c.integer(2, "ERR timeout is not an integer or out of range");
   if (Number.isNaN(timeoutMs)) return;
+  if (timeoutMs < 0) {
+    reply.error(errors.TIMEOUT_NEGATIVE);
+    return;
+  }
   const reached = replication.countAt(replication.position);
-  if (reached >= count || !c.mayBlock) c.reply.integer(reached);
+  if (reached >= count || !c.mayBlock) reply.integer(reached);
   else replication.waitForAcks(c.client, count, timeoutMs);
 }
 

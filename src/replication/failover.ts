@@ -38,11 +38,11 @@ export class Failover {
   /** Returns an error text or "". */
   begin(target: Target | null, timeoutMs: number, force: boolean): string {
     if (this.state !== "no-failover") return "ERR FAILOVER already in progress.";
+    const replicas = this.#options.primary.followers;
+    if (replicas.length === 0) return "ERR FAILOVER requires connected replicas.";
     if (force && (target === null || timeoutMs === 0)) {
       return "ERR FAILOVER with force option requires both a timeout and target HOST and IP.";
     }
-    const replicas = this.#options.primary.followers;
-    if (replicas.length === 0) return "ERR FAILOVER requires connected replicas.";
     if (target !== null) {
       const replica = replicas.find((one) => addressed(one, target));
       if (replica === undefined) return "ERR FAILOVER target HOST and PORT is not a replica.";

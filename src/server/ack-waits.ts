@@ -9,6 +9,9 @@ export interface AckWait {
   readonly timer: Timer | null;
 }
 
+/** A timer for longer would be over at once. */
+const TIMER_MS_MAX = 0x7fffffff;
+
 export class AckWaits {
   readonly #waits = new Set<AckWait>();
   readonly #countAt: (position: number) => number;
@@ -29,7 +32,8 @@ export class AckWaits {
 
   /** `timeoutMs` 0: for ever. */
   add(client: Connection, position: number, count: number, timeoutMs: number): void {
-    const timer = timeoutMs === 0 ? null : setTimeout(() => this.end(client), timeoutMs);
+    const ms = Math.min(timeoutMs, TIMER_MS_MAX);
+    const timer = timeoutMs === 0 ? null : setTimeout(() => this.end(client), ms);
     const wait: AckWait = { client, position, count, timer };
     client.ackWait = wait;
     this.#waits.add(wait);
