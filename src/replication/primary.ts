@@ -61,6 +61,8 @@ export class Replica {
   /** It understands data whose end is marked, and new replication ids. */
   capaEof = false;
   capaPsync2 = false;
+  /** It said SYNC, as before there were places: it is told none, and need not say how far it is. */
+  isPlain = false;
   state: ReplicaState = "announced";
   /** Up to where it has been sent the stream. */
   position = 0;
@@ -208,7 +210,7 @@ export class Primary {
       replica.state = state;
       replica.ackMs = this.#options.clock.nowMs;
       replica.position = position;
-      this.#enqueueText(replica, `+FULLRESYNC ${id()} ${position}\r\n`);
+      if (!replica.isPlain) this.#enqueueText(replica, `+FULLRESYNC ${id()} ${position}\r\n`);
     }
   }
 
@@ -354,6 +356,12 @@ export class Primary {
 
   // ── What replicas say ──────────────────────────────────────────────────────────────────────
 
+  /** It is loading its data, and says that it is still there. */
+  heard(id: number): void {
+    const replica = this.#replicas.get(id);
+    if (replica !== undefined) replica.ackMs = this.#options.clock.nowMs;
+  }
+
   acknowledge(id: number, position: number): void {
     const replica = this.#replicas.get(id);
     if (replica === undefined || replica.state === "announced") return;
@@ -399,14 +407,18 @@ export class Primary {
   tick(ping: () => void): void {
     const { backlog, clock, log, settings } = this.#options;
     if (this.#replicas.size === 0) return;
-    const { hardBytes, pingPeriodMs, softBytes, softMs, timeoutMs } = settings();
+    const { pingPeriodMs, softMs, timeoutMs, ...limits } = settings();
     const { nowMs } = clock;
     if (nowMs - this.#pingedMs >= pingPeriodMs) {
       this.#pingedMs = nowMs;
       if (this.followers.some((replica) => replica.isOnline)) ping();
     }
     for (const replica of this.followers) {
-      const lag = backlog().end - replica.position;
+      const { end, sizeBytes } = backlog();
+      const lag = end - replica.position;
+      // Who goes on from the oldest byte of the backlog is not to be cut off for that.
+      const hardBytes = limits.hardBytes && Math.max(limits.hardBytes, sizeBytes);
+      const softBytes = limits.softBytes && Math.max(limits.softBytes, sizeBytes);
       const isSoft = softBytes > 0 && lag >= softBytes;
       if (!isSoft || replica.state === "waiting") replica.softSinceMs = 0;
       else if (replica.softSinceMs === 0) replica.softSinceMs = nowMs;
@@ -435,8 +447,10 @@ export class Primary {
  * A replica that does not take the data holds up the snapshot, and others with it; one that has
  * all that there is to be had is not to blame.
  */
-function owesSignOfLife({ chunks, state }: Replica): boolean {
-  return state === "online" || state === "loading" || (state === "receiving" && chunks.length > 0);
+function owesSignOfLife({ chunks, isPlain, state }: Replica): boolean {
+  if (state === "receiving") return chunks.length > 0;
+  // One that asked by SYNC says nothing later on.
+  return !isPlain && (state === "online" || state === "loading");
 }
 
 function isWaitingForData({ state }: Replica): boolean {

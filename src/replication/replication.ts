@@ -194,7 +194,7 @@ export class Replication {
     });
   }
 
-  /** A replica wants to follow from `position` of stream `id`; "?" where it has nothing. */
+  /** A replica wants to follow from `position` of stream `id`; "?" where it has nothing, "" by SYNC. */
   follow(peer: Peer, id: string, position: number): void {
     const replica = this.primary.announce(peer);
     if (this.#backlog === null && !this.isReplica) {
@@ -208,7 +208,7 @@ export class Replication {
       this.primary.resume(replica, position);
       return;
     }
-    if (id !== "?") this.primary.refusedSyncs++;
+    if (id !== "?" && !replica.isPlain) this.primary.refusedSyncs++;
     this.primary.wait(replica);
   }
 

@@ -218,6 +218,7 @@ export class ServerReplication implements ReplicationService {
     const { refusal } = this.core;
     if (refusal !== "") return refusal;
     connection.isReplica = true;
+    this.core.primary.announce(this.#peer(client)).isPlain = id === "";
     this.core.follow(this.#peer(client), id, position);
     this.#server.updateRefusals();
     return "";
@@ -251,7 +252,8 @@ export class ServerReplication implements ReplicationService {
   }
 
   failover(target: FailoverTarget | null, timeoutMs: number, force: boolean): string {
-    if (this.isReplica) return "ERR FAILOVER is not valid when server is a replica.";
+    if (this.isReplica && !this.isFailingOver)
+      return "ERR FAILOVER is not valid when server is a replica.";
     return this.failoverState.begin(target, timeoutMs, force);
   }
 
