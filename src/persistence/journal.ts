@@ -61,7 +61,11 @@ export class Journal {
       commands.insert(this.#blockStart, MULTI);
       this.#hasMulti = true;
       for (const [i, at] of this.#replicasOnly.entries()) {
-        if (at >= this.#blockStart) this.#replicasOnly[i] = at + MULTI.length;
+        // A range that ends where the block starts stays before the MULTI.
+        const isEnd = i % 2 === 1;
+        if (at > this.#blockStart || (at === this.#blockStart && !isEnd)) {
+          this.#replicasOnly[i] = at + MULTI.length;
+        }
       }
     }
   }
