@@ -356,12 +356,6 @@ export class Primary {
 
   // ── What replicas say ──────────────────────────────────────────────────────────────────────
 
-  /** It is loading its data, and says that it is still there. */
-  heard(id: number): void {
-    const replica = this.#replicas.get(id);
-    if (replica !== undefined) replica.ackMs = this.#options.clock.nowMs;
-  }
-
   acknowledge(id: number, position: number): void {
     const replica = this.#replicas.get(id);
     if (replica === undefined || replica.state === "announced") return;

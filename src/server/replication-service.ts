@@ -13,23 +13,22 @@ import { Replication, type ReplicationSettings } from "../replication/replicatio
 import { AckWaits } from "./ack-waits.ts";
 import { type Config, outputLimits } from "./config.ts";
 import type { Connection } from "./connection.ts";
+
+import type { Output } from "./output.ts";
 import { PrimaryClient } from "./primary-client.ts";
+
 import type { Server } from "./server.ts";
 
 /** What replication sees of a connection. */
 class ConnectionPeer implements Peer {
   readonly #client: Connection;
   readonly #close: (client: Connection) => void;
-  readonly #onSent: (bytes: number) => void;
+  readonly #output: Output;
 
-  constructor(
-    client: Connection,
-    close: (client: Connection) => void,
-    onSent: (bytes: number) => void,
-  ) {
+  constructor(client: Connection, close: (client: Connection) => void, output: Output) {
     this.#client = client;
     this.#close = close;
-    this.#onSent = onSent;
+    this.#output = output;
   }
 
   get id(): number {
@@ -41,13 +40,15 @@ class ConnectionPeer implements Peer {
   }
 
   get isOwed(): boolean {
-    return this.#client.queued || this.#client.backlogBytes > 0;
+    // Replies to what it has said together with PSYNC are not even queued yet.
+    const isRunning = this.#output.executing === this.#client;
+    return isRunning || this.#client.queued || this.#client.backlogBytes > 0;
   }
 
   write(bytes: Uint8Array, from: number, length: number): number {
     if (this.#client.closed) return 0;
     const sent = Math.max(0, this.#client.socket.write(bytes, from, length));
-    this.#onSent(sent);
+    this.#output.sentBytes += sent;
     return sent;
   }
 
@@ -194,9 +195,7 @@ export class ServerReplication implements ReplicationService {
   // ── Replicas ───────────────────────────────────────────────────────────────────────────────
 
   #peer(client: Client): Peer {
-    return new ConnectionPeer(client as Connection, this.#close, (bytes) => {
-      this.#server.output.sentBytes += bytes;
-    });
+    return new ConnectionPeer(client as Connection, this.#close, this.#server.output);
   }
 
   announce(client: Client, field: "port" | "ip" | "capa", value: string): void {

@@ -148,7 +148,7 @@ oracleTest(
     "CONFIG SET min-replicas-to-write 0",
     "FLUSHALL",
     "CONFIG SET min-replicas-to-write 1",
-      "CONFIG SET min-replicas-to-write 0",
+    "CONFIG SET min-replicas-to-write 0",
   ],
   ["--repl-timeout", "60"],
 );
