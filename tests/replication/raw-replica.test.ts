@@ -81,7 +81,7 @@ describe("the data", () => {
     if (mark) client.write("REPLCONF ACK 0\r\n");
     await unread(
       client,
-      /\$6\r\nSELECT\r\n\$1\r\n0\r\n\*3\r\n\$3\r\nSET\r\n\$6\r\nbehind\r\n\$1\r\n1\r\n$/,
+      /\$6\r\nSELECT\r\n\$1\r\n0\r\n\*3\r\n\$3\r\nSET\r\n\$6\r\nbehind\r\n\$1\r\n1\r\n/,
     );
     await primary.check();
   });
