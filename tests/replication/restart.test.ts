@@ -192,7 +192,7 @@ describe.skipIf(REDIS_SERVER === null)("a StormDB replica's append-only file", (
 
 describe.each(PAIRS)(`%s is restarted, followed by %s, SEED=${SEED}`, (ofPrimary, ofReplica) => {
   test.each([
-    ["SHUTDOWN SAVE", [], true],
+    ["SHUTDOWN SAVE NOW", [], true],
     ["SHUTDOWN", AOF, false],
     ["SIGKILL", ALWAYS, false],
   ] as const)("after %s with %p", async (how, args, goesOn) => {
@@ -205,7 +205,7 @@ describe.each(PAIRS)(`%s is restarted, followed by %s, SEED=${SEED}`, (ofPrimary
       await replica.follow(primary);
       await untilSame(primary, replica);
       await count(primary, 5);
-      // A redis-server 7.0 that has to wait for its replicas ends without its RDB file.
+      // NOW, for a redis-server 7.0 that waits for its replicas ends without its RDB file.
       await untilSame(primary, replica);
       if (how === "SIGKILL") await primary.kill();
       else await primary.shutdown(...how.split(" ").slice(1));
