@@ -13,20 +13,16 @@ import type { Client, Services, ShutdownRequest } from "../commands/context.ts";
 import { parseEventClasses } from "../commands/events.ts";
 import { COMMANDS } from "../commands/index.ts";
 import { Persistence } from "../persistence/persistence.ts";
-import {
-  MAX_CLIENTS,
-  PROTECTED_MODE,
-  SHUTDOWN_FAILED,
-  UNBLOCKED,
-  UNBLOCKED_BY_ROLE,
-} from "../protocol/errors.ts";
+import { MAX_CLIENTS, PROTECTED_MODE, UNBLOCKED, UNBLOCKED_BY_ROLE } from "../protocol/errors.ts";
 import { ReplyWriter } from "../protocol/reply-writer.ts";
 import { PubSub } from "../pubsub/pubsub.ts";
 import type { Database } from "../store/database.ts";
 import { Keyspace } from "../store/keyspace.ts";
+import { Background } from "./background.ts";
 import { Blocking } from "./blocking.ts";
 import { type Config, outputLimits } from "./config.ts";
 import { Connection } from "./connection.ts";
+import { Departure } from "./departure.ts";
 import { Dispatch } from "./dispatch.ts";
 import { infoText } from "./info.ts";
 import { Intake } from "./intake.ts";
@@ -44,10 +40,6 @@ import { Transactions } from "./transactions.ts";
 
 type Listener = TCPSocketListener<Connection> | UnixSocketListener<Connection>;
 
-/** Work of one slice of the background jobs, chosen to stay well below a millisecond. */
-const EXPIRE_MOVES = 2000;
-const REAP_BLOCKS = 2000;
-const SLICE_MS = 0.5;
 const SEGMENTS = 32;
 /** Collecting that much takes a few milliseconds. */
 const GARBAGE_BYTES_MAX = 32 << 20;
@@ -103,17 +95,11 @@ export class Server implements Services {
   /** The Unix socket that this server has made, and not another one that uses the same path. */
   #unixPath = "";
   #cron: Timer | null = null;
-  #expiryTimer: Timer | null = null;
   /** The least that the engine's heap has had since garbage was last collected, in bytes. */
   #cleanBytes = Number.POSITIVE_INFINITY;
-  #backgroundScheduled = false;
   #stopped = false;
-  /** A shutdown that waits until replicas have the stream up to the position. */
-  #leaving: {
-    readonly request: ShutdownRequest;
-    readonly position: number;
-    readonly untilMs: number;
-  } | null = null;
+  readonly #background: Background;
+  readonly #departure: Departure;
 
   constructor(options: ServerOptions) {
     this.config = options.config;
@@ -176,9 +162,26 @@ export class Server implements Services {
       (client) => this.#close(client),
       (client, reached) => this.#answer(client, (writer) => writer.integer(reached)),
     );
-    this.keyspace.onSooner = (timeMs) => {
-      if (this.#expires && !this.#stopped) this.#expireAt(timeMs);
-    };
+    this.#background = new Background({
+      keyspace: this.keyspace,
+      clock,
+      expires: () => this.activeExpiry && !this.replication.isReplica,
+      periodMs: () => 1000 / this.config.number("hz"),
+    });
+    this.#departure = new Departure({
+      clock,
+      log,
+      persistence: this.persistence,
+      replication: this.replication,
+      timeoutMs: () => this.config.number("shutdown-timeout") * 1000,
+      holdWrites: (held) => this.holdWrites(held),
+      refuse: (caller, error) => this.#endWait(caller as Connection, error),
+      end: () => {
+        this.stop();
+        this.log.warning("StormDB is now ready to exit, bye bye...");
+        this.#onStopped(0);
+      },
+    });
     this.keyspace.onExpired = (database, ref) => {
       this.#journalExpiry(database, ref);
       this.events.expired(database, ref);
@@ -244,7 +247,7 @@ export class Server implements Services {
     const { place } = this.persistence.loader;
     if (place !== null) this.replication.core.restore(place, primary !== null);
     if (primary !== null) this.replication.follow(primary.host, primary.port);
-    this.#planExpiry();
+    this.#background.plan();
   }
 
   #listen(given: string, port: number): void {
@@ -291,7 +294,7 @@ export class Server implements Services {
     if (this.#stopped) return;
     this.#stopped = true;
     if (this.#cron !== null) clearTimeout(this.#cron);
-    if (this.#expiryTimer !== null) clearTimeout(this.#expiryTimer);
+    this.#background.stop();
     this.output.flush();
     this.replication.core.stop();
     this.persistence.release();
@@ -311,55 +314,11 @@ export class Server implements Services {
   }
 
   shutdown(request: ShutdownRequest): string {
-    this.log.notice("User requested shutdown...");
-    const { caller, now } = request;
-    const timeoutMs = now ? 0 : this.config.number("shutdown-timeout") * 1000;
-    // Who asks a second time does not want to wait.
-    if (timeoutMs === 0 || this.#leaving !== null) return this.#leave(request);
-    this.persistence.flush();
-    const { position } = this.replication;
-    if (this.replication.haveAll(position)) return this.#leave(request);
-    this.log.notice("Waiting for replicas before shutting down.");
-    this.#leaving = { request, position, untilMs: this.clock.nowMs + timeoutMs };
-    this.holdWrites(true);
-    // The caller waits, for more replicas than there can be: it is answered only if nothing comes of it.
-    if (caller !== null) this.replication.waitForAcks(caller, Number.POSITIVE_INFINITY, 0);
-    else this.replication.core.requestAcks();
-    this.replication.core.pump();
-    return "";
-  }
-
-  /** Ends once the replicas have all, or have had time enough. */
-  #leaveIfReady(): void {
-    if (this.#leaving === null) return;
-    const { position, request, untilMs } = this.#leaving;
-    const haveAll = this.replication.haveAll(position);
-    if (!haveAll && this.clock.nowMs < untilMs) return;
-    if (!haveAll) this.log.warning("Some replicas do not have all writes; shutting down anyway.");
-    if (this.#leave(request) !== "") this.abortShutdown();
+    return this.#departure.begin(request);
   }
 
   abortShutdown(): boolean {
-    if (this.#leaving === null) return false;
-    const { caller } = this.#leaving.request;
-    this.#leaving = null;
-    this.holdWrites(false);
-    if (caller !== null) this.#endWait(caller as Connection, SHUTDOWN_FAILED);
-    return true;
-  }
-
-  #leave({ force, mode }: ShutdownRequest): string {
-    const error = this.persistence.close(mode);
-    if (error !== "" && !force) {
-      this.log.warning(
-        "Errors trying to shut down the server. Check the logs for more information.",
-      );
-      return error;
-    }
-    this.stop();
-    this.log.warning("StormDB is now ready to exit, bye bye...");
-    this.#onStopped(0);
-    return "";
+    return this.#departure.abort();
   }
 
   /** Ends at once, without a reply to anybody. */
@@ -529,7 +488,7 @@ export class Server implements Services {
         this.#endWait(client, UNBLOCKED_BY_ROLE);
         client.closing = true;
       }
-    } else this.#planExpiry();
+    } else this.#background.plan();
     this.updateRefusals();
   }
 
@@ -552,11 +511,6 @@ export class Server implements Services {
   holdWrites(held: boolean): void {
     if (held) this.pause(Number.POSITIVE_INFINITY, true);
     else this.unpause();
-  }
-
-  /** Whether keys expire by themselves here: on a replica the primary says so. */
-  get #expires(): boolean {
-    return this.activeExpiry && !this.replication.isReplica;
   }
 
   #cut(client: Connection, reason: string): void {
@@ -716,8 +670,8 @@ export class Server implements Services {
     this.clock.advanceBy(ms);
     this.keyspace.refreshAccessClock();
     this.blocking.timeOutDue();
-    this.#background();
-    this.#planExpiry();
+    this.#background.run();
+    this.#background.plan();
   }
 
   // ── Time ───────────────────────────────────────────────────────────────────────────────────
@@ -747,11 +701,11 @@ export class Server implements Services {
     }
     this.persistence.tick();
     this.replication.tick();
-    this.#leaveIfReady();
+    this.#departure.advance();
     this.#collectGarbage();
     if (this.persistence.loading) return;
-    this.#background();
-    this.#planExpiry();
+    this.#background.run();
+    this.#background.plan();
   }
 
   /**
@@ -762,55 +716,6 @@ export class Server implements Services {
     const bytes = heapSize();
     this.#cleanBytes = Math.min(this.#cleanBytes, bytes);
     if (bytes - this.#cleanBytes > GARBAGE_BYTES_MAX) this.#cleanBytes = fullGC();
-  }
-
-  /** A slice of expiry and lazy freeing; goes on by itself while there is more. */
-  #background(): void {
-    const { keyspace } = this;
-    const end = performance.now() + SLICE_MS;
-    let more = false;
-    if (this.#expires) {
-      for (const database of keyspace.databases) {
-        keyspace.wheel.budget = EXPIRE_MOVES;
-        while (database.expireOne()) {
-          if (performance.now() < end) continue;
-          more = true;
-          break;
-        }
-        more ||= keyspace.wheel.budget === 0;
-      }
-    }
-    while (keyspace.reaping && performance.now() < end) keyspace.reap(REAP_BLOCKS >>> 4);
-    more ||= keyspace.reaping;
-    if (!more || this.#backgroundScheduled || this.#stopped) return;
-    this.#backgroundScheduled = true;
-    setImmediate(() => {
-      this.#backgroundScheduled = false;
-      this.clock.refresh();
-      this.#background();
-    });
-  }
-
-  /** Sees to it that the next key to expire does so in its millisecond, not at the next tick. */
-  #planExpiry(): void {
-    if (!this.#expires || this.#stopped) return;
-    let next = this.clock.nowMs + 1000 / this.config.number("hz");
-    for (const database of this.keyspace.databases) next = Math.min(next, database.nextExpiryMs());
-    this.#expireAt(next);
-  }
-
-  #expireAt(timeMs: number): void {
-    this.keyspace.plannedExpiryMs = timeMs;
-    if (this.#expiryTimer !== null) clearTimeout(this.#expiryTimer);
-    this.#expiryTimer = setTimeout(
-      () => {
-        this.#expiryTimer = null;
-        this.clock.refresh();
-        this.#background();
-        this.#planExpiry();
-      },
-      Math.max(1, timeMs + 1 - this.clock.nowMs),
-    );
   }
 }
 
