@@ -35,6 +35,10 @@ export interface Client {
   replyMode: ReplyMode;
   /** Close once what was replied has been sent. */
   closing: boolean;
+  /** It has changed something since `lastWritePosition` was taken. */
+  hasWritten: boolean;
+  /** Where the replication stream was behind its last change. */
+  lastWritePosition: number;
   /** What it listens to; null without anything. */
   readonly subscriptions: Subscriptions | null;
   /** It has said MULTI, and neither EXEC nor DISCARD yet. */
@@ -143,8 +147,10 @@ export interface ReplicationService {
   /** The primary asks this replica to take its place; returns an error text or "". */
   takeOver(id: string): string;
   countAt(position: number): number;
-  /** Lets the client wait until `count` replicas are where the stream is now; 0 ms: for ever. */
-  waitForAcks(client: Client, count: number, timeoutMs: number): void;
+  /** A position of the stream behind all that the client has written; 0 if it has not. */
+  lastWriteOf(client: Client): number;
+  /** Lets the client wait until `count` replicas are at the position; 0 ms: for ever. */
+  waitForAcks(client: Client, position: number, count: number, timeoutMs: number): void;
   /** Hands its part over to a replica; returns an error text or "". */
   failover(target: FailoverTarget | null, timeoutMs: number, force: boolean): string;
   abortFailover(): string;

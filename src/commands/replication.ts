@@ -128,9 +128,10 @@ function wait(c: Context): void {
     reply.error(errors.TIMEOUT_NEGATIVE);
     return;
   }
-  const reached = replication.countAt(replication.position);
+  const position = replication.lastWriteOf(c.client);
+  const reached = replication.countAt(position);
   if (reached >= count || !c.mayBlock) reply.integer(reached);
-  else replication.waitForAcks(c.client, count, timeoutMs);
+  else replication.waitForAcks(c.client, position, count, timeoutMs);
 }
 
 function failover(c: Context): void {

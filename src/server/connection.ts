@@ -52,6 +52,8 @@ export class Connection implements Client {
   noTouch = false;
   replyMode: ReplyMode = "on";
   closing = false;
+  hasWritten = false;
+  lastWritePosition = 0;
   /** The socket is gone. */
   closed = false;
   lastActiveMs: number;

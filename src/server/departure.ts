@@ -48,7 +48,7 @@ export class Departure {
     this.#waiting = { request, position, untilMs: clock.nowMs + waitMs };
     holdWrites(true);
     // The caller waits, for more replicas than there can be: it is answered only if nothing comes of it.
-    if (caller !== null) replication.waitForAcks(caller, Number.POSITIVE_INFINITY, 0);
+    if (caller !== null) replication.waitForAcks(caller, position, Number.POSITIVE_INFINITY, 0);
     else replication.core.requestAcks();
     replication.core.pump();
     return "";

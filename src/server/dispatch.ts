@@ -331,8 +331,9 @@ export class Dispatch {
 
   /** Puts the command into the journal, if it has changed something and not done so itself. */
   #writeDown(command: Command, request: Request): void {
-    const { db, dirty, effectWritten, journal } = this.#context;
+    const { client, db, dirty, effectWritten, journal } = this.#context;
     if (dirty === 0) return;
+    client.hasWritten = true;
     this.#persistence.changes += dirty;
     if (journal !== null && !effectWritten && command.bits & WRITE) {
       journal.begin(db.index, request.count).requestBody(request);

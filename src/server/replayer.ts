@@ -19,6 +19,8 @@ export class Replayer implements Client {
   noTouch = false;
   replyMode: ReplyMode = "on";
   closing = false;
+  hasWritten = false;
+  lastWritePosition = 0;
   readonly subscriptions = null;
   readonly inTransaction = false;
   readonly isWaiting = false;

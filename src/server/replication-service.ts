@@ -225,6 +225,8 @@ export class ServerReplication implements ReplicationService {
 
   takeOver(id: string): string {
     if (!this.isReplica) return "ERR PSYNC FAILOVER can't be sent to a master.";
+    // It leads back to this server, which is handing its part over.
+    if (this.failoverState.state !== "no-failover") return "ERR FAILOVER already in progress.";
     if (id !== this.core.id) return "ERR PSYNC FAILOVER replid must match my replid.";
     this.#server.log.warning("Failover request received, this server becomes the primary");
     this.promote();
@@ -244,9 +246,17 @@ export class ServerReplication implements ReplicationService {
     return this.isReplica || primary.countAt(position) === online.length;
   }
 
-  waitForAcks(client: Client, count: number, timeoutMs: number): void {
-    this.#server.persistence.flush();
-    this.ackWaits.add(client as Connection, this.core.position, count, timeoutMs);
+  lastWriteOf(client: Client): number {
+    if (client.hasWritten) {
+      this.#server.persistence.flush();
+      client.hasWritten = false;
+      client.lastWritePosition = this.core.position;
+    }
+    return client.lastWritePosition;
+  }
+
+  waitForAcks(client: Client, position: number, count: number, timeoutMs: number): void {
+    this.ackWaits.add(client as Connection, position, count, timeoutMs);
     this.core.requestAcks();
   }
 

@@ -3,6 +3,7 @@
  * servers with equal data have equal digests.
  * Source: the description in Redis's debug.c of how keys, values and expiries are mixed.
  */
+import { copyBytes } from "../base/bytes.ts";
 import { writeInt64 } from "../base/number-text.ts";
 import { Element } from "../memory/listpack.ts";
 import type { Database } from "./database.ts";
@@ -12,20 +13,21 @@ import type { Keyspace } from "./keyspace.ts";
 const BYTES = 20;
 const EXPIRY_MARK = new TextEncoder().encode("!!expire!!");
 
-function sha1(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(Bun.SHA1.hash(bytes).buffer);
-}
+/** Buffers are reused: garbage for millions of keys would be more than the data. */
+const hash = new Uint8Array(BYTES);
+let scratch = new Uint8Array(4096);
 
 /** digest ^= SHA1(bytes): the order of calls does not matter. */
 function xor(digest: Uint8Array, bytes: Uint8Array): void {
-  const hash = sha1(bytes);
+  Bun.SHA1.hash(bytes, hash);
   for (let i = 0; i < BYTES; i++) digest[i] = digest[i]! ^ hash[i]!;
 }
 
 /** The same, then hashed again: the order matters. */
 function mix(digest: Uint8Array, bytes: Uint8Array): void {
   xor(digest, bytes);
-  digest.set(sha1(digest));
+  Bun.SHA1.hash(digest, hash);
+  digest.set(hash);
 }
 
 function number32(value: number): Uint8Array {
@@ -38,8 +40,14 @@ function textOf(db: Database, ref: number): Uint8Array {
   if (isInteger(db.metaOf(ref))) {
     return digits.slice(0, writeInt64(digits, 0, db.integerLow(ref), db.integerHigh(ref)));
   }
-  const at = db.textAt(ref);
-  return db.bytesOf(ref).slice(at, at + db.textLength(ref));
+  return copyOf(db, ref, db.textAt(ref), db.textLength(ref));
+}
+
+/** Bytes of the entry's segment, outside shared memory; valid until the next call. */
+function copyOf(db: Database, ref: number, at: number, length: number): Uint8Array {
+  if (scratch.length < length) scratch = new Uint8Array(length);
+  copyBytes(db.bytesOf(ref), at, scratch, 0, length);
+  return scratch.subarray(0, length);
 }
 
 function mixValue(space: Keyspace, db: Database, ref: number, digest: Uint8Array): void {
@@ -77,8 +85,7 @@ export function digestOfAll(space: Keyspace): string {
       for (let j = 0; j < n; j++) {
         const ref = bucket[j]!;
         const digest = new Uint8Array(BYTES);
-        const at = db.keyAt(ref);
-        mix(digest, db.bytesOf(ref).slice(at, at + db.keyLength(ref)));
+        mix(digest, copyOf(db, ref, db.keyAt(ref), db.keyLength(ref)));
         mixValue(space, db, ref, digest);
         xor(total, digest);
       }

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Random } from "../../src/base/random.ts";
 import { REDIS_CLI, until } from "../harness/processes.ts";
-import type { RawClient } from "../harness/raw-client.ts";
+import { encodeCommand, type RawClient } from "../harness/raw-client.ts";
 import { following, Node, SEED, untilSame, untilUp, write } from "../harness/replication.ts";
 import { digestOfFile, pipeline } from "../persistence/load.ts";
 import { pick } from "../unit/seeds.ts";
@@ -131,6 +131,29 @@ describe("what clients are told", () => {
     await until("it waits", async () => (await primary.info()).blocked_clients === "1");
     await primary.call("REPLICAOF", "127.0.0.1", "1");
     expect(await last).toMatch(/^-UNBLOCKED force unblock/);
+  });
+
+  test("WAIT counts a write that came with it, and asks nothing for who has not written", async () => {
+    await using primary = await Node.start("StormDB");
+    const replica = await primary.server.connect();
+    await replica.call(...CAPA);
+    replica.write(encodeCommand(["PSYNC", "?", "-1"]));
+    await unread(replica, /\$EOF:(.{40})\r\n[\s\S]*\1/);
+    replica.write(encodeCommand(["REPLCONF", "ACK", "0"]));
+    const client = await primary.server.connect();
+    await until(
+      "the replica is online",
+      async () => (await client.call("WAIT", "1", "1")) === ":1\r\n",
+    );
+    client.write(
+      Buffer.concat(
+        [
+          ["SET", "a", "1"],
+          ["WAIT", "1", "50"],
+        ].map(encodeCommand),
+      ),
+    );
+    expect([await client.read(), await client.read()]).toEqual(["+OK\r\n", ":0\r\n"]);
   });
 
   test("INFO, ROLE and CLIENT LIST of both", async () => {
