@@ -369,10 +369,10 @@ export class Primary {
     this.#options.onAck();
   }
 
-  /** The replica has said something. */
+  /** The replica has said something, be it an empty line, as one does that is loading. */
   heard(id: number): void {
     const replica = this.#replicas.get(id);
-    if (replica !== undefined) this.#showsLife(replica);
+    if (replica !== undefined) replica.ackMs = this.#options.clock.nowMs;
   }
 
   /** While it gets the data and loads it, a replica does not say how far it is. */
