@@ -9,6 +9,8 @@ Usage: stormdb <command> [arguments]
 Commands:
   server   start a server
   cli      send commands to a server, or open a prompt
+  benchmark
+           load a server and report how fast it is
   check-aof, check-rdb
            check files of data, and mend a torn end
 
@@ -29,6 +31,10 @@ async function run(args: readonly string[]): Promise<number> {
     case "cli": {
       const { runCli } = await import("./cli/main.ts");
       return runCli(rest);
+    }
+    case "benchmark": {
+      const { runBenchmark } = await import("./benchmark/main.ts");
+      return runBenchmark(rest);
     }
     case "check-aof":
     case "check-rdb": {

@@ -50,7 +50,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: ["client", "protocol", "base", "version.ts", "commands/index.ts", "commands/syntax.ts"],
   "index.ts": ["server/config.ts", "server/directives.ts", "server/server.ts", "base"],
-  "main.ts": ["server/main.ts", "cli/main.ts", "persistence/check.ts", "version.ts"],
+  benchmark: ["client", "protocol", "base", "version.ts"],
+  "main.ts": [
+    "server/main.ts",
+    "cli/main.ts",
+    "benchmark/main.ts",
+    "persistence/check.ts",
+    "version.ts",
+  ],
   "version.ts": [],
 };
 
@@ -64,6 +71,7 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
   server: /^(bun|bun:jsc|node:[a-z/]+)$/,
   cli: /^(@clack\/prompts|node:[a-z/]+)$/,
   "main.ts": /^node:path$/,
+  benchmark: /^(bun|node:fs)$/,
   "version.ts": /^\.\.\/package\.json$/,
 };
 
