@@ -15,6 +15,9 @@ export class Engine {
   readonly #threads: Thread[] = [];
   /** One piece of progress for each thread. */
   readonly #progress: Progress[];
+  /** What finished runs add to it. */
+  #pastFinished = 0;
+  #pastLatencyUs = 0;
   #run: Run | null = null;
   #isStopped = false;
 
@@ -32,14 +35,14 @@ export class Engine {
     for (let i = 0; i < threads; i++) this.#threads.push(new Thread(onError));
   }
 
-  /** Replies so far of the run under way. */
+  /** Replies so far, of all runs. */
   get finished(): number {
-    return this.#progress.reduce((sum, progress) => sum + progress[0]!, 0);
+    return this.#progress.reduce((sum, progress) => sum + progress[0]!, this.#pastFinished);
   }
 
   /** The sum of their latencies, in µs. */
   get latencyUs(): number {
-    return this.#progress.reduce((sum, progress) => sum + progress[1]!, 0);
+    return this.#progress.reduce((sum, progress) => sum + progress[1]!, this.#pastLatencyUs);
   }
 
   get isStopped(): boolean {
@@ -54,6 +57,8 @@ export class Engine {
   }
 
   async perform(plan: Plan): Promise<Outcome> {
+    this.#pastFinished = this.finished;
+    this.#pastLatencyUs = this.latencyUs;
     for (const progress of this.#progress) progress.fill(0);
     if (this.#threads.length > 0) return this.#performInThreads(plan);
     this.#run = new Run(plan, this.#progress[0]!, this.#onError);

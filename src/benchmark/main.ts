@@ -84,21 +84,16 @@ async function withChart<Result>(
   if (chart === null) return work();
   chart.start(title);
   let atMs = performance.now();
-  let finished = 0;
-  let latencyUs = 0;
+  const { finished: finishedBefore } = engine;
+  let { finished, latencyUs } = engine;
   const timer = setInterval(() => {
     const nowMs = performance.now();
-    // A new round counts from zero again.
-    if (engine.finished < finished) {
-      finished = 0;
-      latencyUs = 0;
-    }
     const replies = engine.finished - finished;
     const passedUs = engine.latencyUs - latencyUs;
     chart.draw({
       rate: (replies * 1000) / (nowMs - atMs),
       latencyMs: replies === 0 ? 0 : passedUs / replies / 1000,
-      finished: engine.finished,
+      finished: engine.finished - finishedBefore,
       total,
     });
     atMs = nowMs;
@@ -195,6 +190,7 @@ class Benchmark {
     if (!failure.isReply) throw new ConnectionError(failure.text);
     warn(`Error from server: ${failure.text}`);
     if (this.#options.command.length === 0) warn(`${title} is skipped.`);
+    this.#results.push({ test: title, error: failure.text });
   }
 
   async #measure(test: Test): Promise<void> {
@@ -220,7 +216,9 @@ class Benchmark {
     }
     const servers = [target, versus] as const;
     const plans = [plan, { ...plan, target: versus }] as const;
-    const comparison = await withChart(this.#chart, engine, title, requests / rounds, () =>
+    // Each server has a round more than is counted.
+    const total = 2 * (requests + requests / rounds);
+    const comparison = await withChart(this.#chart, engine, title, total, () =>
       compare(engine, plans, rounds),
     );
     if (comparison.failure !== null) return this.#fail(title, comparison.failure);
@@ -255,16 +253,13 @@ async function idle({ connections, target }: BenchmarkOptions): Promise<number> 
 
 /** Resolves to the exit code. */
 export async function runBenchmark(args: readonly string[]): Promise<number> {
-  if (args[0] === "--help") {
-    print(BENCHMARK_USAGE);
-    return 0;
-  }
-  if (args[0] === "--version" || args[0] === "-v") {
-    print(`stormdb benchmark ${STORMDB_VERSION}\n`);
-    return 0;
-  }
   try {
     const options = readOptions(args, warn);
+    if (options.about !== undefined) {
+      const isHelp = options.about === "help";
+      print(isHelp ? BENCHMARK_USAGE : `stormdb benchmark ${STORMDB_VERSION}\n`);
+      return 0;
+    }
     return await (options.idles ? idle(options) : new Benchmark(options).run());
   } catch (error) {
     if (error instanceof UsageError) {

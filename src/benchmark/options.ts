@@ -34,6 +34,8 @@ export interface BenchmarkOptions {
   readonly lastFromInput: boolean;
   readonly showsErrors: boolean;
   readonly seed: number;
+  /** What is to be printed instead of all else. */
+  readonly about: "help" | "version" | undefined;
   /** One character a byte. */
   readonly command: readonly string[];
 }
@@ -174,6 +176,7 @@ export function readOptions(
   let lastFromInput = false;
   let showsErrors = false;
   let seed = 1;
+  let about: BenchmarkOptions["about"];
   let i = 0;
   const value = (): string => {
     const next = args[++i];
@@ -258,6 +261,13 @@ export function readOptions(
       case "--rounds":
         rounds = number(1, 10_000);
         break;
+      case "--help":
+        about = "help";
+        break;
+      case "--version":
+      case "-v":
+        about = "version";
+        break;
       default:
         if (!server.take(option, value)) throw invalid(option);
     }
@@ -294,6 +304,7 @@ export function readOptions(
     lastFromInput,
     showsErrors,
     seed,
+    about,
     command,
   };
 }

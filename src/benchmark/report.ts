@@ -295,8 +295,11 @@ export function comparisonText(
   const [first, second] = sides;
   const rounds = Math.min(first.rates.length, second.rates.length);
   const wide = names.map((server) => Math.max(12, server.length));
-  const row = (label: string, values: readonly string[], ratio: string) =>
-    `  ${label.padEnd(24)} ${values.map((value, i) => value.padStart(wide[i]!)).join(" ")} ${ratio.padStart(7)}\n`;
+  const row = (label: string, values: readonly string[], ratio: string): string => {
+    const cells = values.map((value, i) => value.padStart(wide[i]!)).join(" ");
+    const line = `  ${label.padEnd(24)} ${cells} ${ratio.padStart(7)}`;
+    return `${line.trimEnd()}\n`;
+  };
   const quotient = (a: number, b: number) => (b > 0 ? (a / b).toFixed(2) : "-");
   let text = title(name, style);
   text += `  ${first.histogram.total} and ${second.histogram.total} requests in ${rounds} rounds\n`;
