@@ -175,7 +175,8 @@ export class Workload {
     else this.#distribution = new Zipf(size, keys.theta, this.#random);
     this.#digits = Math.min(PLACE_DIGITS, String(size - 1).length);
     this.#templates = requests.map(({ bytes, weight }) => ({
-      bytes: bytes.slice(),
+      // A copy, which `slice` of a Buffer is not.
+      bytes: new Uint8Array(bytes),
       weight,
       places: keys === null ? new Int32Array(0) : placesIn(bytes),
     }));
