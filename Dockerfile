@@ -8,7 +8,7 @@ WORKDIR /build
 COPY package.json bun.lock bunfig.toml tsconfig.json ./
 RUN bun install --frozen-lockfile
 COPY src src
-RUN bun build --compile --minify --bytecode --format=esm src/main.ts --outfile stormdb && mkdir data
+RUN bun build --compile --minify --bytecode --format=esm src/main.ts src/benchmark/worker.ts --outfile stormdb && mkdir data
 
 FROM ${BASE_IMAGE}
 COPY --from=build /build/stormdb /usr/local/bin/stormdb

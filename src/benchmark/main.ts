@@ -1,7 +1,7 @@
 /** `stormdb benchmark`: runs the tests one after the other and prints what they measured. */
 import { readFileSync, writeSync } from "node:fs";
 import { ConnectionError } from "../client/client.ts";
-import { connectTo, type Target, UsageError } from "../client/target.ts";
+import { connectTo, type Target, targetName, UsageError } from "../client/target.ts";
 import type { Reply } from "../protocol/reply-parser.ts";
 import { STORMDB_VERSION } from "../version.ts";
 import { Chart } from "./chart.ts";
@@ -186,9 +186,11 @@ class Benchmark {
   }
 
   /** Says why a test is not there; a connection that failed ends everything. */
-  #fail(title: string, failure: Failure): void {
-    if (!failure.isReply) throw new ConnectionError(failure.text);
-    warn(`Error from server: ${failure.text}`);
+  #fail(title: string, failure: Failure, server = ""): void {
+    if (!failure.isReply) {
+      throw new ConnectionError(server === "" ? failure.text : `${server}: ${failure.text}`);
+    }
+    warn(`Error from server${server === "" ? "" : ` ${server}`}: ${failure.text}`);
     if (this.#options.command.length === 0) warn(`${title} is skipped.`);
     this.#results.push({ test: title, error: failure.text });
   }
@@ -221,7 +223,10 @@ class Benchmark {
     const comparison = await withChart(this.#chart, engine, title, total, () =>
       compare(engine, plans, rounds),
     );
-    if (comparison.failure !== null) return this.#fail(title, comparison.failure);
+    if (comparison.failure !== null) {
+      const { failure } = comparison;
+      return this.#fail(title, failure, targetName(servers[failure.side]));
+    }
     this.#completed++;
     if (format === "text") {
       print(comparisonText(title, comparison, servers, this.#options, payload, this.#style));

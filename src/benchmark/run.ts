@@ -232,12 +232,13 @@ export class Run implements Listener {
     if (requests <= 0 || this.#isOver) return;
     if (this.#usPerRequest !== 0) {
       const due = Math.floor((now - this.#startUs) / this.#usPerRequest) + 1 - this.#issued;
-      if (due <= 0) {
+      // Rounding must not make it wait for what `#tick` takes for due.
+      if (due <= 0 && this.#dueUs(this.#issued) > now) {
         this.#idle[(this.#idleAt + this.#idleCount++) % this.#idle.length] = connection;
         this.#wait(now);
         return;
       }
-      requests = Math.min(requests, due);
+      requests = Math.min(requests, Math.max(1, due));
       connection.firstRequest = this.#issued;
     }
     this.#issued += requests;

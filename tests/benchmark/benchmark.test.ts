@@ -229,6 +229,20 @@ describe("what goes wrong", () => {
     client.close();
   });
 
+  test("of two servers the one that refuses is named", async () => {
+    await using other = await startStormdb();
+    const client = await other.connect();
+    await client.call("SET", "mylist", "no list");
+    const args = ["-q", "-n", "100", "-t", "lpush,get", "--vs", `127.0.0.1:${other.port}`];
+    await (await storm.connect()).call("FLUSHALL");
+    const { code, err, out } = await benchmark(storm.port, ...args);
+    expect({ code, err, out: out.split(":")[0] }).toEqual({
+      code: 0,
+      err: `Error from server 127.0.0.1:${other.port}: WRONGTYPE Operation against a key holding the wrong kind of value\nLPUSH is skipped.\n`,
+      out: "GET",
+    });
+  });
+
   test("a command that the server refuses; -e goes on", async () => {
     const refused = await benchmark(storm.port, "-q", "-n", "500", "NOSUCH");
     expect({ ...refused, out: refused.out.trim() }).toEqual({
