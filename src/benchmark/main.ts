@@ -239,6 +239,10 @@ class Benchmark {
 /** Opens connections that do nothing, until it is interrupted. */
 async function idle({ connections, target }: BenchmarkOptions): Promise<number> {
   print(`Creating ${connections} idle connections and waiting forever (Ctrl+C when done)\n`);
+  const interrupted = new Promise((done) => {
+    process.on("SIGINT", done);
+    process.on("SIGTERM", done);
+  });
   const clients = [];
   for (let i = 0; i < connections; i++) {
     clients.push(
@@ -248,10 +252,7 @@ async function idle({ connections, target }: BenchmarkOptions): Promise<number> 
     );
   }
   print(`clients: ${clients.length}\n`);
-  await new Promise((done) => {
-    process.on("SIGINT", done);
-    process.on("SIGTERM", done);
-  });
+  await interrupted;
   for (const client of clients) client.close();
   return EXIT_INTERRUPTED;
 }
