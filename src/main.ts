@@ -9,6 +9,7 @@ Usage: stormdb <command> [arguments]
 Commands:
   server   start a server
   cli      send commands to a server, or open a prompt
+  monitor  watch a server: load, memory, latency, keys, replication
   benchmark
            load a server and report how fast it is
   check-aof, check-rdb
@@ -35,6 +36,10 @@ async function run(args: readonly string[]): Promise<number> {
     case "benchmark": {
       const { runBenchmark } = await import("./benchmark/main.ts");
       return runBenchmark(rest);
+    }
+    case "monitor": {
+      const { runMonitor } = await import("./monitor/main.ts");
+      return runMonitor(rest);
     }
     case "check-aof":
     case "check-rdb": {

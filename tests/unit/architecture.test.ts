@@ -51,10 +51,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   cli: ["client", "protocol", "base", "version.ts", "commands/index.ts", "commands/syntax.ts"],
   "index.ts": ["server/config.ts", "server/directives.ts", "server/server.ts", "base"],
   benchmark: ["client", "protocol", "base", "version.ts"],
+  monitor: ["client", "protocol", "base", "version.ts"],
   "main.ts": [
     "server/main.ts",
     "cli/main.ts",
     "benchmark/main.ts",
+    "monitor/main.ts",
     "persistence/check.ts",
     "version.ts",
   ],
@@ -72,6 +74,7 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
   cli: /^(@clack\/prompts|node:[a-z/]+)$/,
   "main.ts": /^node:path$/,
   benchmark: /^(bun|node:fs)$/,
+  monitor: /^(terminal-kit|node:[a-z/]+)$/,
   "version.ts": /^\.\.\/package\.json$/,
 };
 
