@@ -7,8 +7,9 @@ FROM ${BUN_IMAGE} AS build
 WORKDIR /build
 COPY package.json bun.lock bunfig.toml tsconfig.json ./
 RUN bun install --frozen-lockfile
+COPY scripts/build.ts scripts/terminal-kit-plugin.ts scripts/
 COPY src src
-RUN bun build --compile --minify --bytecode --format=esm src/main.ts src/benchmark/worker.ts --outfile stormdb && mkdir data
+RUN bun scripts/build.ts && mkdir data
 
 FROM ${BASE_IMAGE}
 COPY --from=build /build/stormdb /usr/local/bin/stormdb

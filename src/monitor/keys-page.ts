@@ -39,11 +39,11 @@ function sampleLines({ live, reading }: Scene): readonly string[] {
   if (error !== "") return [`The server refuses to be sampled: ${error}`, ""];
   const part = reading.keys === 0 ? Number.NaN : Math.min(1, seen / reading.keys);
   const how = countsUses
-    ? "Heat is the server's own count of uses (LFU)."
-    : "Heat is how often a key was found in use: not all of its uses.";
+    ? "the server's own count of uses (LFU)"
+    : "how often a key was found in use, not how often it was used";
   return [
-    `Sampled ${grouped(seen)} of ${grouped(reading.keys)} keys (${percent(part)}) in pass ${passed + 1}. ${how}`,
-    `Cost of the last step: ${commands} commands, ${elapsedMs.toFixed(1)} ms with the way there and back. Nothing blocks.`,
+    `Sampled ${grouped(seen)} of ${grouped(reading.keys)} keys (${percent(part)}), pass ${passed + 1}. Last step: ${commands} commands, ${elapsedMs.toFixed(1)} ms.`,
+    `Heat is ${how}.`,
   ];
 }
 
