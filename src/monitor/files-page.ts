@@ -31,13 +31,13 @@ function doneFraction({ reading }: Scene): number {
 function aofLines(scene: Scene, barWidth: number): Line[] {
   const p = scene.reading.persistence;
   if (!p.aofEnabled) return [line("State", "off (appendonly no)", "dim")];
-  const growth = p.aofBaseBytes === 0 ? Number.NaN : p.aofBytes / p.aofBaseBytes - 1;
+  const grown = Math.max(0, p.aofBytes - p.aofBaseBytes);
   const write = status(p.lastWriteOk);
   const rewrite = status(p.lastRewriteOk);
   const took = p.lastRewriteSeconds < 0 ? "never yet" : `took ${age(p.lastRewriteSeconds)}`;
   return [
     line("Size", bytes(p.aofBytes), "strong"),
-    line("After rewrite", `${bytes(p.aofBaseBytes)}, grown by ${percent(growth)} since`),
+    line("After rewrite", `${bytes(p.aofBaseBytes)}, ${bytes(grown)} more since`),
     line("Last write", write.text, write.style),
     line("Late syncs", grouped(p.delayedSyncs), p.delayedSyncs > 0 ? "warning" : "plain"),
     line("Last rewrite", `${rewrite.text}, ${took}`, rewrite.style),

@@ -12,6 +12,8 @@ import { bytes, count, grouped, percent } from "./text.ts";
 /** From this width on there are more panels side by side. */
 const WIDE = 110;
 const VERY_WIDE = 170;
+/** All of the table up to the sums of calls. */
+const BUSIEST_WIDTH = 80;
 
 export function drawOverview(scene: Scene, area: Area): void {
   const isWide = area.width >= WIDE;
@@ -140,14 +142,15 @@ function drawTables(scene: Scene, area: Area): void {
     drawBusiest(scene, area);
     return;
   }
-  const areas = split(area, area.width < VERY_WIDE ? 2 : 3, "columns");
-  drawBusiest(scene, areas[0]!);
+  drawBusiest(scene, { ...area, width: BUSIEST_WIDTH });
+  const rest = { ...area, x: area.x + BUSIEST_WIDTH, width: area.width - BUSIEST_WIDTH };
+  const [slow, third] = area.width < VERY_WIDE ? [rest] : split(rest, 2, "columns");
   // The commands' table is the one that is sorted and scrolled here.
   const still = { ...scene, view: { ...view, scrolls: { ...view.scrolls, Overview: 0 } } };
-  const inSlow = panel(still, areas[1]!, "Slow log", `${live.slowlog.length} latest`);
-  drawTable(still, inSlow, slowColumns(still), live.slowlog, null);
-  if (areas[2] === undefined) return;
-  const [replication, files] = split(areas[2], 2, "rows");
+  const inSlow = panel(still, slow!, "Slow log", `${live.slowlog.length} latest`);
+  drawTable(still, inSlow, slowColumns(still, inSlow.width > 54), live.slowlog, null);
+  if (third === undefined) return;
+  const [replication, files] = split(third, 2, "rows");
   const inReplication = panel(scene, replication!, "Replication");
   replicationSummary(scene)
     .slice(0, inReplication.height)

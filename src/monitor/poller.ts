@@ -143,6 +143,10 @@ export class Poller {
       throw new Refusal(refused);
     }
     this.#client = client;
+    // Tells who this is in CLIENT LIST, and whether a password is missing: INFO with all its
+    // sections is too long for a server that does not know its client.
+    const reply = await this.#patiently(client.call(["CLIENT", "SETNAME", "stormdb-monitor"]));
+    if (reply.kind === "error" && reply.text.startsWith("NOAUTH")) throw new Refusal(reply.text);
     return client;
   }
 

@@ -13,7 +13,13 @@ function commandText(scene: Scene, { args }: SlowCommand): string {
   return args.map((arg) => shown(scene, arg)).join(" ");
 }
 
-export function slowColumns(scene: Scene): readonly Column<SlowCommand>[] {
+/** `hasClients`: there is room for the clients' addresses. */
+export function slowColumns(scene: Scene, hasClients = true): readonly Column<SlowCommand>[] {
+  const client: Column<SlowCommand> = {
+    title: "Client",
+    width: 21,
+    text: ({ address }) => shown(scene, address),
+  };
   return [
     {
       title: "Ago",
@@ -29,7 +35,7 @@ export function slowColumns(scene: Scene): readonly Column<SlowCommand>[] {
       order: ({ usec }) => usec,
       style: ({ usec }) => (usec >= 100_000 ? "bad" : usec >= 10_000 ? "warning" : "plain"),
     },
-    { title: "Client", width: 21, text: ({ address }) => shown(scene, address) },
+    ...(hasClients ? [client] : []),
     { title: "Command", width: 0, text: (row) => commandText(scene, row) },
   ];
 }

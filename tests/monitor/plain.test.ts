@@ -9,6 +9,7 @@ import {
   startStormdb,
 } from "../harness/processes.ts";
 import { readInfo } from "../server/info.ts";
+import { RestartableServer } from "./restartable.ts";
 
 interface Shown {
   readonly connected: boolean;
@@ -87,40 +88,28 @@ describe("--json", () => {
   });
 
   test("goes on over the end and the return of the server", async () => {
-    const port = await freePort();
-    const server = await startStormdb("--port", String(port));
-    let restarted: typeof server | undefined;
-    try {
-      let isStopped = false;
-      let starting: Promise<void> | undefined;
-      const objects = await readObjects(port, [], (seen) => {
-        if (!isStopped && seen.length > 0) {
-          isStopped = true;
-          process.kill(server.pid, "SIGKILL");
-        }
-        if (starting === undefined && seen.at(-1)?.connected === false) {
-          starting = startStormdb("--port", String(port)).then((next) => {
-            restarted = next;
-          });
-        }
-        const last = seen.at(-1);
-        return starting !== undefined && last?.connected === true && last.rates !== null;
-      });
-      await starting;
-      const lives = new Set(objects.filter(({ connected }) => connected).map(({ runId }) => runId));
-      expect(lives.size).toBe(2);
-      const errors = objects.filter(({ connected }) => !connected).map(({ error }) => error);
-      expect(errors.at(-1)).toBe("Connection refused");
-      // The counters of the new life are lower; no rate tells of that.
-      const rates = objects.flatMap(({ rates }) => (rates ? [rates.operations] : []));
-      expect(rates.filter((rate) => rate < 0)).toEqual([]);
-      // The first reading of the new life has nothing before it.
-      const first = objects.findIndex((object) => object.runId === [...lives][1]);
-      expect(objects[first]!.rates).toBeNull();
-    } finally {
-      await restarted?.[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-    }
+    await using server = await RestartableServer.reserve();
+    await server.start();
+    let killed: Promise<void> | undefined;
+    let restarted: Promise<void> | undefined;
+    const objects = await readObjects(server.port, [], (seen) => {
+      const last = seen.at(-1);
+      if (last === undefined) return false;
+      killed ??= server.kill();
+      if (!last.connected) restarted ??= killed.then(() => server.start());
+      return restarted !== undefined && last.connected && last.rates !== null;
+    });
+    await restarted;
+    const lives = new Set(objects.filter(({ connected }) => connected).map(({ runId }) => runId));
+    expect(lives.size).toBe(2);
+    const errors = objects.filter(({ connected }) => !connected).map(({ error }) => error);
+    expect(errors.at(-1)).toBe("Connection refused");
+    // The counters of the new life are lower; no rate tells of that.
+    const rates = objects.flatMap(({ rates }) => (rates ? [rates.operations] : []));
+    expect(rates.filter((rate) => rate < 0)).toEqual([]);
+    // The first reading of the new life has nothing before it.
+    const first = objects.findIndex(({ runId }) => runId === [...lives][1]);
+    expect(objects[first]!.rates).toBeNull();
   });
 
   test("ends quietly when its reader does", async () => {
