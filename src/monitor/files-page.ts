@@ -37,7 +37,7 @@ function aofLines(scene: Scene, barWidth: number): Line[] {
   const took = p.lastRewriteSeconds < 0 ? "never yet" : `took ${age(p.lastRewriteSeconds)}`;
   return [
     line("Size", bytes(p.aofBytes), "strong"),
-    line("After rewrite", `${bytes(p.aofBaseBytes)}, ${bytes(grown)} more since`),
+    line("Rewritten", `${bytes(p.aofBaseBytes)}, ${bytes(grown)} more since`),
     line("Last write", write.text, write.style),
     line("Late syncs", grouped(p.delayedSyncs), p.delayedSyncs > 0 ? "warning" : "plain"),
     line("Last rewrite", `${rewrite.text}, ${took}`, rewrite.style),
@@ -92,7 +92,10 @@ export function drawFilesPage(scene: Scene, area: Area): void {
 export function drawFiles(scene: Scene, area: Area): void {
   const barWidth = Math.max(8, Math.min(20, area.width - LABEL_WIDTH - 24));
   const inner = panel(scene, area, "Files");
-  const aof = aofLines(scene, barWidth).map(({ style, text }) => ({ style, text: `AOF ${text}` }));
+  const aof = aofLines(scene, barWidth).map(({ style, text }) => ({
+    style,
+    text: `AOF ${text.slice(0, LABEL_WIDTH - 4)}${text.slice(LABEL_WIDTH)}`,
+  }));
   const half = Math.ceil(inner.height / 2);
   const snapshot = snapshotLines(scene, barWidth);
   drawLines(scene, { ...inner, height: half }, snapshot.slice(0, half));

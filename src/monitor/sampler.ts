@@ -14,7 +14,7 @@
  */
 import type { Reply } from "../protocol/reply-parser.ts";
 
-export const COMMANDS_PER_STEP = 300;
+export const COMMANDS_PER_STEP = 500;
 /** How many keys of each kind are kept and asked about again. */
 const KEPT = 50;
 /** What the findings of a step weigh one step later. */

@@ -130,7 +130,7 @@ describe.skipIf(TMUX === null)("the monitor", () => {
     terminal.keys("7");
     await terminal.shows("client|list");
     terminal.keys("?");
-    await terminal.shows("quit\n");
+    await terminal.shows("q or Ctrl-C");
     terminal.keys("?");
     await terminal.shows("client|list");
 
