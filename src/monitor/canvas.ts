@@ -52,7 +52,13 @@ export class Canvas {
   }
 
   /** Draws until the text, `limit` columns or the canvas ends; returns the column behind it. */
-  text(x: number, y: number, text: string, style: Style = "plain", limit = this.width): number {
+  text(
+    x: number,
+    y: number,
+    text: string,
+    style: Style = "plain",
+    limit = Number.POSITIVE_INFINITY,
+  ): number {
     if (y < 0 || y >= this.height) return x;
     const end = Math.min(this.width, x + limit);
     let at = x;

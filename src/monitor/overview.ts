@@ -12,6 +12,8 @@ import { bytes, count, grouped, percent } from "./text.ts";
 /** From this width on there are more panels side by side. */
 const WIDE = 110;
 const VERY_WIDE = 170;
+/** Of the width, beside three smaller panels. */
+const NETWORK_PART = 0.4;
 /** All of the table up to the sums of calls. */
 const BUSIEST_WIDTH = 80;
 
@@ -29,9 +31,10 @@ export function drawOverview(scene: Scene, area: Area): void {
     drawOperations(scene, operations!);
     drawKeys(scene, keys!);
     drawMemory(scene, memory!);
-    const [network, ...small] = split(row(1), 2, "columns");
-    drawNetwork(scene, network!);
-    drawSmall(scene, small[0]!);
+    const second = row(1);
+    const width = Math.floor(area.width * NETWORK_PART);
+    drawNetwork(scene, { ...second, width });
+    drawSmall(scene, { ...second, x: second.x + width, width: second.width - width });
   } else {
     const [operations, keys] = split(row(0), 2, "columns");
     drawOperations(scene, operations!);

@@ -108,8 +108,8 @@ function drawHead(canvas: Canvas, live: Live, view: View, moment: Moment): void 
   const role = reading === null ? "" : reading.replication.isReplica ? "replica" : "primary";
   const parts =
     reading === null
-      ? ["StormDB monitor", live.target]
-      : [reading.product, live.target, role, `up ${age(reading.uptimeSeconds)}`];
+      ? [live.target]
+      : [live.target, reading.product, role, `up ${age(reading.uptimeSeconds)}`];
   const left = ` ${parts.map((part) => printable(part, canvas.isAscii)).join("  ")}`;
   canvas.text(0, 0, left, "bar", rightAt);
   const end = canvas.text(rightAt, 0, right, state.style);

@@ -4,10 +4,7 @@ import { History, type Sample } from "../../../src/monitor/history.ts";
 
 describe("charts", () => {
   test("of braille have two values a cell, the newest at the right", () => {
-    expect(chart([1, 2, 3, 4, 5, 6, 7, 8], 5, 2, 8, "braille")).toEqual([
-      "   ⣠⣾",
-      " ⣠⣾⣿⣿",
-    ]);
+    expect(chart([1, 2, 3, 4, 5, 6, 7, 8], 5, 2, 8, "braille")).toEqual(["   ⣠⣾", " ⣠⣾⣿⣿"]);
     expect(chart([8], 3, 1, 8, "braille")).toEqual(["  ⢸"]);
   });
 
