@@ -144,6 +144,12 @@ describe.skipIf(TMUX === null)("the monitor", () => {
     terminal.keys("p");
     await terminal.shows("PAUSED");
     await client.call("FLUSHALL");
+    const readings = async () =>
+      Number(
+        /calls=(\d+)/.exec((await readInfo(client, "commandstats"))["cmdstat_slowlog|get"]!)![1],
+      );
+    const atFirst = await readings();
+    await until("readings go on", async () => (await readings()) > atFirst + 2);
     expect(figure(terminal.text(), "Keys")).toBe("1,235");
     terminal.keys("p");
     await terminal.until("the keys are gone", (screen) => figure(screen, "Keys") === "0");
@@ -164,6 +170,16 @@ describe.skipIf(TMUX === null)("the monitor", () => {
     await terminal.shows("─ Help ─");
     click(terminal.lines()[1]!.indexOf("Overview") + 2, 2);
     await terminal.shows("─ Operations ─");
+
+    const clients = await Promise.all(Array.from({ length: 30 }, () => server.connect()));
+    await clients.at(-1)!.call("CLIENT", "SETNAME", "last");
+    terminal.keys("7");
+    await terminal.until("more than fit", (screen) => screen.includes(" of 31 ─"));
+    expect(terminal.text()).not.toContain("client|setname");
+    for (let i = 0; i < 20; i++) terminal.type("\x1b[<65;9;9M");
+    await terminal.shows("client|setname");
+    for (let i = 0; i < 20; i++) terminal.type("\x1b[<64;9;9M");
+    await terminal.until("the first ones", (screen) => !screen.includes("client|setname"));
   });
 
   test("a server that ends and comes back is seen to, and the history stays", async () => {
@@ -201,7 +217,7 @@ describe.skipIf(TMUX === null)("the monitor", () => {
   });
 
   test("replicas are drawn with their state", async () => {
-    await using primary = await startStormdb();
+    await using primary = await startStormdb("--repl-diskless-sync-delay", "0");
     await using replica = await startStormdb("--replicaof", `127.0.0.1 ${primary.port}`);
     const client = await primary.connect();
     await until("the replica is online", async () => {
