@@ -65,12 +65,14 @@ function cell(heights: readonly number[], column: number, base: number, glyphs: 
   return dots === 0 ? " " : String.fromCharCode(0x2800 + dots);
 }
 
-/** A round number at or above the largest value: 1, 2 or 5 times a power of ten. */
+const ROUND = [1, 1.5, 2, 3, 4, 5, 6, 8];
+
+/** A round number at or above the largest value. */
 export function topOf(values: readonly number[], least: number): number {
   let largest = least;
   for (const value of values) if (value > largest) largest = value;
   const power = 10 ** Math.floor(Math.log10(largest));
-  for (const factor of [1, 2, 5]) if (largest <= factor * power) return factor * power;
+  for (const factor of ROUND) if (largest <= factor * power) return factor * power;
   return 10 * power;
 }
 

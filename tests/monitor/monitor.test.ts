@@ -90,7 +90,8 @@ describe.skipIf(TMUX === null)("the monitor", () => {
     await terminal.shows("─ Busiest commands ─");
 
     terminal.keys("2");
-    await terminal.shows("Calls/s▼");
+    await terminal.shows("calls, time and mean of this interval");
+    expect(terminal.lines()[3]).toContain("Calls/s▼");
     terminal.keys("Left");
     await terminal.shows("Command▼");
     terminal.keys("r");
@@ -163,7 +164,8 @@ describe.skipIf(TMUX === null)("the monitor", () => {
     await terminal.shows("─ Keys ─");
     const click = (x: number, y: number) => terminal.type(`\x1b[<0;${x};${y}M\x1b[<0;${x};${y}m`);
     click(terminal.lines()[1]!.indexOf("Commands") + 2, 2);
-    await terminal.shows("Calls/s▼");
+    await terminal.shows("calls, time and mean of this interval");
+    expect(terminal.lines()[3]).toContain("Calls/s▼");
     click(terminal.lines()[3]!.indexOf("p50") + 1, 4);
     await terminal.shows("p50▼");
     terminal.keys("?");

@@ -25,8 +25,8 @@ describe("charts", () => {
   });
 
   test("end at round numbers", () => {
-    expect([0.3, 1, 1.5, 4, 7, 99, 101].map((value) => topOf([value], 0.1))).toEqual([
-      0.5, 1, 2, 5, 10, 100, 200,
+    expect([0.5, 1, 1.4, 3.5, 7, 99, 101].map((value) => topOf([value], 0.1))).toEqual([
+      0.5, 1, 1.5, 4, 8, 100, 150,
     ]);
     expect(topOf([Number.NaN, 0], 10)).toBe(10);
   });
