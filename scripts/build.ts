@@ -10,6 +10,8 @@ const result = await Bun.build({
   compile: { outfile: join(ROOT, "stormdb") },
   minify: true,
   bytecode: true,
+  // A command's code is read only when it runs.
+  splitting: true,
   format: "esm",
   plugins: [terminalKitPlugin],
   throw: false,

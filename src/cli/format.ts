@@ -1,20 +1,31 @@
 /** Replies as text, in redis-cli's formats. All texts have one character a byte. */
 import { quote } from "../protocol/arguments.ts";
 import type { Reply } from "../protocol/reply-parser.ts";
+import { type Paint, PLAIN } from "./colours.ts";
 
-export type Format = "pretty" | "raw" | "csv" | "json";
+export type Format = "pretty" | "raw" | "csv" | "json" | "quoted-json";
+
+export interface FormatSettings {
+  /** Of pretty replies. */
+  readonly paint?: Paint;
+  readonly elementDelimiter?: string;
+  readonly replyDelimiter?: string;
+}
 
 /** The reply as it is printed, line end included. */
-export function formatReply(reply: Reply, format: Format): string {
+export function formatReply(reply: Reply, format: Format, settings: FormatSettings = {}): string {
+  const { elementDelimiter = "\n", paint = PLAIN, replyDelimiter = "\n" } = settings;
   switch (format) {
     case "pretty":
-      return pretty(reply, "");
+      return pretty(reply, "", paint);
     case "raw":
-      return `${raw(reply)}\n`;
+      return `${raw(reply, elementDelimiter)}${replyDelimiter}`;
     case "csv":
       return `${csv(reply)}\n`;
     case "json":
-      return `${json(reply)}\n`;
+      return `${json(reply, jsonText)}\n`;
+    case "quoted-json":
+      return `${json(reply, asciiJsonText)}\n`;
   }
 }
 
@@ -27,37 +38,38 @@ const EMPTY = {
 const MARKS = { array: ")", map: "#", set: "~", push: ")" };
 
 /** For people: types are shown, strings quoted, aggregates numbered and indented by `prefix`. */
-function pretty(reply: Reply, prefix: string): string {
+function pretty(reply: Reply, prefix: string, paint: Paint): string {
   switch (reply.kind) {
     case "error":
-      return `(error) ${reply.text}\n`;
+      return `${paint("error", `(error) ${reply.text}`)}\n`;
     case "simple":
+      return `${paint("simple", reply.text)}\n`;
     case "verbatim":
     case "big":
       return `${reply.text}\n`;
     case "integer":
-      return `(integer) ${reply.text}\n`;
+      return `${paint("type", "(integer)")} ${paint("number", reply.text)}\n`;
     case "double":
-      return `(double) ${reply.text}\n`;
+      return `${paint("type", "(double)")} ${paint("number", reply.text)}\n`;
     case "bulk":
-      return `${quote(reply.text)}\n`;
+      return `${paint("string", quote(reply.text))}\n`;
     case "null":
-      return "(nil)\n";
+      return `${paint("nothing", "(nil)")}\n`;
     case "boolean":
-      return reply.value ? "(true)\n" : "(false)\n";
+      return `${paint("number", reply.value ? "(true)" : "(false)")}\n`;
   }
   const { items, kind } = reply;
-  if (items.length === 0) return `${EMPTY[kind]}\n`;
+  if (items.length === 0) return `${paint("nothing", EMPTY[kind])}\n`;
   const step = kind === "map" ? 2 : 1;
   const width = String(Math.floor(items.length / step)).length;
   const inner = prefix + " ".repeat(width + 2);
   let text = "";
   for (let i = 0; i < items.length; i += step) {
-    const index = String(i / step + 1).padStart(width);
-    text += `${i === 0 ? "" : prefix}${index}${MARKS[kind]} ${pretty(items[i]!, inner)}`;
+    const index = paint("type", `${String(i / step + 1).padStart(width)}${MARKS[kind]}`);
+    text += `${i === 0 ? "" : prefix}${index} ${pretty(items[i]!, inner, paint)}`;
     if (kind !== "map") continue;
     const value = items[i + 1]!;
-    const shown = pretty(value, inner);
+    const shown = pretty(value, inner, paint);
     const nested = "items" in value && shown.indexOf("\n") < shown.length - 1;
     text = `${text.slice(0, -1)} => ${nested ? `\n${inner}` : ""}${shown}`;
   }
@@ -65,7 +77,8 @@ function pretty(reply: Reply, prefix: string): string {
 }
 
 /** For programs: bytes as they are, elements a line each. */
-function raw(reply: Reply): string {
+function raw(reply: Reply, delimiter: string): string {
+  const inner = (item: Reply) => raw(item, delimiter);
   switch (reply.kind) {
     case "null":
       return "";
@@ -75,12 +88,12 @@ function raw(reply: Reply): string {
       return reply.value ? "(true)" : "(false)";
     case "map":
       return pairs(reply.items)
-        .map(([key, value]) => `${raw(key)} ${raw(value)}`)
-        .join("\n");
+        .map(([key, value]) => `${inner(key)} ${inner(value)}`)
+        .join(delimiter);
     case "array":
     case "set":
     case "push":
-      return reply.items.map(raw).join("\n");
+      return reply.items.map(inner).join(delimiter);
     default:
       return reply.text;
   }
@@ -113,12 +126,12 @@ function csv(reply: Reply): string {
   }
 }
 
-function json(reply: Reply): string {
+function json(reply: Reply, quoted: (text: string) => string): string {
   switch (reply.kind) {
     case "null":
       return "null";
     case "error":
-      return `error:${jsonText(reply.text)}`;
+      return `error:${quoted(reply.text)}`;
     case "boolean":
       return String(reply.value);
     case "integer":
@@ -128,19 +141,24 @@ function json(reply: Reply): string {
       return `{${pairs(reply.items)
         .map(
           ([key, value]) =>
-            `${"text" in key ? jsonText(key.text) : jsonText(json(key))}:${json(value)}`,
+            `${"text" in key ? quoted(key.text) : quoted(json(key, quoted))}:${json(value, quoted)}`,
         )
         .join(",")}}`;
     case "array":
     case "set":
     case "push":
-      return `[${reply.items.map(json).join(",")}]`;
+      return `[${reply.items.map((item) => json(item, quoted)).join(",")}]`;
     default:
-      return jsonText(reply.text);
+      return quoted(reply.text);
   }
 }
 
 /** A JSON string; bytes above 126 are left as they are, UTF-8 or not. */
 function jsonText(text: string): string {
   return JSON.stringify(text);
+}
+
+/** The same of ASCII characters only, escaped as redis-cli escapes them. */
+function asciiJsonText(text: string): string {
+  return quote(text).replaceAll("\\", "\\\\");
 }

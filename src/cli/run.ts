@@ -2,21 +2,27 @@
 import { writeSync } from "node:fs";
 import { ConnectionError } from "../client/client.ts";
 import { splitArguments } from "../protocol/arguments.ts";
-import { type Format, formatReply } from "./format.ts";
+import { encodeCommand } from "../protocol/command-encoder.ts";
+import type { Reply } from "../protocol/reply-parser.ts";
+import { COLOURED, hasColours, PLAIN } from "./colours.ts";
+import { type Format, type FormatSettings, formatReply } from "./format.ts";
 import type { CliOptions } from "./options.ts";
 import type { Session } from "./session.ts";
 
 export function warn(text: string): void {
-  process.stderr.write(`${text}\n`);
+  write(2, Buffer.from(`${text}\n`));
 }
 
 /** Prints text of one character a byte. */
 export function print(text: string): void {
-  const bytes = Buffer.from(text, "latin1");
-  // Written at once, so that nothing is lost when the process ends; a full pipe is waited for.
+  write(1, Buffer.from(text, "latin1"));
+}
+
+/** Written at once, so that nothing is lost when the process ends; a full pipe is waited for. */
+export function write(descriptor: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) {
     try {
-      at += writeSync(1, bytes, at);
+      at += writeSync(descriptor, bytes, at);
     } catch (error) {
       if ((error as { code?: string }).code !== "EAGAIN") return;
       Bun.sleepSync(1);
@@ -30,39 +36,132 @@ function isPlainText(args: readonly string[]): boolean {
   const sub = args[1]?.toLowerCase() ?? "";
   return (
     name === "info" ||
+    name === "lolwut" ||
+    (name === "debug" && sub === "htstats") ||
     (name === "client" && (sub === "list" || sub === "info")) ||
     (name === "memory" && (sub === "malloc-stats" || sub === "doctor")) ||
+    (name === "cluster" && (sub === "nodes" || sub === "info")) ||
     (name === "latency" && (sub === "graph" || sub === "doctor"))
   );
 }
 
-function formatOf(options: CliOptions, args: readonly string[]): Format {
-  const usual = options.format ?? (process.stdout.isTTY ? "pretty" : "raw");
-  return usual === "pretty" && isPlainText(args) ? "raw" : usual;
+/** How the user wants replies, and what can be changed at the prompt. */
+export class Output {
+  readonly #options: CliOptions;
+  colour = hasColours();
+
+  constructor(options: CliOptions) {
+    this.#options = options;
+  }
+
+  get format(): Format {
+    return this.#options.format ?? (process.stdout.isTTY ? "pretty" : "raw");
+  }
+
+  get #settings(): FormatSettings {
+    const { elementDelimiter, replyDelimiter } = this.#options;
+    return { elementDelimiter, replyDelimiter, paint: this.colour ? COLOURED : PLAIN };
+  }
+
+  /** The reply to a command as text; without one, that of a message. */
+  text(reply: Reply, args?: readonly string[]): string {
+    const { format } = this;
+    const plain = format === "pretty" && args !== undefined && isPlainText(args);
+    return formatReply(reply, plain ? "raw" : format, this.#settings);
+  }
+}
+
+/** A push beside the replies, as redis-cli tells it. */
+export function pushText(reply: Reply, output: Output): string {
+  if (output.format === "pretty" && reply.kind === "push") {
+    const [kind, keys] = reply.items;
+    if (kind !== undefined && "text" in kind && kind.text === "invalidate" && keys !== undefined) {
+      const names = "items" in keys ? keys.items.map((key) => ("text" in key ? `'${key.text}'` : "")) : ["all keys"];
+      return `-> invalidate: ${names.join(", ")}\n`;
+    }
+  }
+  return output.text(reply);
+}
+
+/** A command whose replies have no end. */
+function streamOf(args: readonly string[]): "messages" | "monitor" | "replica" | null {
+  switch (args[0]!.toLowerCase()) {
+    case "subscribe":
+    case "psubscribe":
+    case "ssubscribe":
+      return "messages";
+    case "monitor":
+      return "monitor";
+    case "sync":
+    case "psync":
+      return "replica";
+    default:
+      return null;
+  }
+}
+
+export interface Run {
+  readonly session: Session;
+  readonly options: CliOptions;
+  readonly output: Output;
+  /** Resolves when the user wants to leave a stream of messages; the prompt has one. */
+  readonly left?: () => Promise<void>;
 }
 
 /**
  * Runs a command and prints its reply; tries once more where the connection had been lost.
  * Resolves to the exit code.
  */
-export async function runCommand(
-  session: Session,
-  options: CliOptions,
-  args: readonly string[],
-): Promise<number> {
+export async function runCommand(run: Run, args: readonly string[]): Promise<number> {
+  const { options, output, session } = run;
+  const name = args[0]!.toLowerCase();
+  if (name === "help" || name === "?") {
+    await session.open();
+    const { helpText } = await import("./help.ts");
+    write(1, Buffer.from(await helpText(session, args.slice(1), output)));
+    return 0;
+  }
+  let asking = false;
   for (let attempt = 0; ; attempt++) {
     if (!(await session.open())) return 1;
+    const stream = session.inTransaction ? null : streamOf(args);
+    if (stream === "replica") {
+      const { runReplica } = await import("./modes/replica.ts");
+      return runReplica(run);
+    }
     try {
+      if (stream !== null) {
+        const { runStream } = await import("./modes/stream.ts");
+        return await runStream(run, args, stream === "messages");
+      }
+      if (name === "client" && args.length === 3 && /^reply$/i.test(args[1]!) && !/^on$/i.test(args[2]!)) {
+        // There will be no reply to wait for.
+        session.client.send(encodeCommand(args));
+        return 0;
+      }
+      if (asking) await session.call(["ASKING"]);
       const reply = await session.call(args);
+      if (reply.kind === "error" && options.followsRedirections) {
+        const moved = /^(MOVED|ASK) (\d+) (.*):(\d+)$/.exec(reply.text);
+        if (moved !== null) {
+          const [, kind, slot, host, port] = moved;
+          if (output.format === "pretty") {
+            print(`-> Redirected to slot [${slot}] located at ${host}:${port}\n`);
+          }
+          asking = kind === "ASK";
+          if (!(await session.move(host!, Number(port)))) return 1;
+          continue;
+        }
+      }
       if (reply.kind === "error" && options.failOnError) {
         warn(reply.text);
         return 1;
       }
-      print(formatReply(reply, formatOf(options, args)));
+      print(output.text(reply, args));
       return 0;
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
-      if (args[0]!.toLowerCase() === "shutdown") return 0;
+      if (name === "shutdown" || error.message === "cancelled") return 0;
       if (attempt > 0) {
         warn(`Error: ${error.message}`);
         return 1;
@@ -71,10 +170,21 @@ export async function runCommand(
   }
 }
 
+
 /** The words of a line, and how often it is to be run: a leading number repeats it. */
-export function readLine(line: string): { readonly args: string[]; readonly times: number } | null {
+export interface Line {
+  readonly args: string[];
+  readonly times: number;
+}
+
+/** Null where quotes are not balanced; NaN times where the leading number says nothing useful. */
+export function readLine(line: string): Line | null {
   const words = splitArguments(line);
   if (words === null) return null;
-  const repeats = words.length > 1 && /^[1-9][0-9]*$/.test(words[0]!);
-  return repeats ? { args: words.slice(1), times: Number(words[0]) } : { args: words, times: 1 };
+  if (words.length < 2 || !/^[+-]?\d+$/.test(words[0]!)) return { args: words, times: 1 };
+  const times = Number(words[0]);
+  return {
+    args: words.slice(1),
+    times: times > 0 && Number.isSafeInteger(times) ? times : Number.NaN,
+  };
 }

@@ -1,20 +1,35 @@
 /** A connection as the cli's user sees it: made ready (AUTH, SELECT, HELLO), lost and found again. */
 import { type Client, ConnectionError } from "../client/client.ts";
-import { connectTo, targetName } from "../client/target.ts";
+import { connectTo, isLocal, type Target, targetName } from "../client/target.ts";
 import type { Reply } from "../protocol/reply-parser.ts";
 import type { CliOptions } from "./options.ts";
 
 export class Session {
-  readonly #options: CliOptions;
+  readonly #target: Target;
   readonly #warn: (text: string) => void;
   #client: Client | null = null;
-  database: number;
+  #cancel: ((error: Error) => void) | null = null;
+  /** Of the connections to come. */
+  #protocol: number;
+  /** Where SELECT goes that MULTI queued, and from where, should the transaction fail. */
+  #databaseBefore = 0;
+  inTransaction = false;
+  /** Called with what comes without being asked for. */
+  onPush: (reply: Reply) => void = () => {};
 
   /** `warn` receives what went wrong on the way, a line at a time. */
   constructor(options: CliOptions, warn: (text: string) => void) {
-    this.#options = options;
+    this.#target = { ...options };
+    this.#protocol = options.protocol;
     this.#warn = warn;
-    this.database = options.database;
+  }
+
+  get database(): number {
+    return this.#target.database;
+  }
+
+  get protocol(): number {
+    return this.#protocol;
   }
 
   get connected(): boolean {
@@ -23,19 +38,30 @@ export class Session {
 
   /** "host:port", or the path of the socket. */
   get target(): string {
-    return targetName(this.#options);
+    return targetName(this.#target);
+  }
+
+  get isLocal(): boolean {
+    return isLocal(this.#target);
+  }
+
+  /** Only while connected. */
+  get client(): Client {
+    return this.#client!;
   }
 
   /** Connects if need be. False, with the reason told, where it cannot. */
   async open(): Promise<boolean> {
     if (this.connected) return true;
-    const target = { ...this.#options, database: this.database };
+    this.inTransaction = false;
     try {
-      this.#client = await connectTo(target, this.#options.protocol, (command, error) => {
+      const client = await connectTo(this.#target, this.#protocol, (command, error) => {
         const what = command === "SELECT" ? `SELECT ${this.database}` : command;
         this.#warn(`${what} failed: ${error}`);
-        if (command === "SELECT") this.database = 0;
+        if (command === "SELECT") this.#target.database = 0;
       });
+      client.onPush = (reply) => this.onPush(reply);
+      this.#client = client;
       return true;
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
@@ -44,16 +70,78 @@ export class Session {
     }
   }
 
+  /** Goes to another server, with the same user and database. */
+  async move(host: string, port: number): Promise<boolean> {
+    this.close();
+    this.#target.host = host;
+    this.#target.port = port;
+    this.#target.path = undefined;
+    return this.open();
+  }
+
   /** Runs a command on the open connection; throws ConnectionError. */
   async call(args: readonly string[]): Promise<Reply> {
-    const reply = await this.#client!.call(args);
-    if (args.length === 2 && args[0]!.toLowerCase() === "select" && reply.kind !== "error") {
-      this.database = Number(args[1]);
-    }
+    const cancelled = new Promise<never>((_, fail) => {
+      this.#cancel = fail;
+    });
+    const reply = await Promise.race([this.#client!.call(args), cancelled]);
+    this.#follow(args, reply);
     return reply;
+  }
+
+  /** What the reply says about the connection's state. */
+  #follow(args: readonly string[], reply: Reply): void {
+    const name = args[0]!.toLowerCase();
+    if (reply.kind === "error") {
+      // An EXEC that fails has ended the transaction as well.
+      if (name === "exec" && this.inTransaction) this.#endTransaction(false);
+      return;
+    }
+    switch (name) {
+      case "select":
+        if (args.length === 2) this.#target.database = Number(args[1]);
+        break;
+      case "auth":
+        if (args.length === 2 || args.length === 3) {
+          this.#target.user = args.length === 3 ? args[1] : undefined;
+          this.#target.password = args.at(-1);
+        }
+        break;
+      case "multi":
+        this.inTransaction = true;
+        this.#databaseBefore = this.database;
+        break;
+      case "exec":
+        if (this.inTransaction) this.#endTransaction(reply.kind !== "null");
+        break;
+      case "discard":
+        if (this.inTransaction) this.#endTransaction(false);
+        break;
+      case "hello":
+        if (args[1] === "2" || args[1] === "3") this.#protocol = Number(args[1]);
+        break;
+      case "reset":
+        this.inTransaction = false;
+        this.#target.database = 0;
+        this.#protocol = 2;
+        break;
+    }
+  }
+
+  #endTransaction(done: boolean): void {
+    this.inTransaction = false;
+    if (!done) this.#target.database = this.#databaseBefore;
+  }
+
+  /** Gives up waiting for a reply: the connection is closed, the command fails. */
+  cancel(): void {
+    this.close();
+    this.#cancel?.(new ConnectionError("cancelled"));
   }
 
   close(): void {
     this.#client?.close();
+    this.#client = null;
+    this.inTransaction = false;
   }
 }

@@ -7,7 +7,18 @@ export interface Address {
   readonly host: string;
   readonly port: number;
   /** Path of a Unix socket, instead of host and port. */
-  readonly path?: string;
+  readonly path?: string | undefined;
+}
+
+/** How a connection is encrypted. */
+export interface Security {
+  /** The name the server's certificate must have, where it is not the host's. */
+  readonly serverName?: string;
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  /** The server's certificate is not checked. */
+  readonly unchecked?: boolean;
 }
 
 /** The connection failed or ended; the message says why. */
@@ -24,13 +35,18 @@ export class Client {
   #socket!: Socket;
   #unsent: Uint8Array[] = [];
   #ended = false;
+  #reason = "not connected";
+  #raw: ((chunk: Uint8Array) => void) | null = null;
+  #drained: (() => void)[] = [];
   /** Called with replies that no command waits for. */
   onPush: (reply: Reply) => void = () => {};
+  /** Called once, with the reason, when the connection has ended from the other side. */
+  onEnd: (reason: string) => void = () => {};
 
   private constructor() {}
 
   /** Throws ConnectionError. */
-  static async connect(address: Address): Promise<Client> {
+  static async connect(address: Address, security?: Security): Promise<Client> {
     const client = new Client();
     const socket = {
       binaryType: "uint8array" as const,
@@ -43,7 +59,12 @@ export class Client {
     try {
       client.#socket =
         address.path === undefined
-          ? await Bun.connect({ hostname: address.host, port: address.port, socket })
+          ? await Bun.connect({
+              hostname: address.host,
+              port: address.port,
+              ...(security && { tls: tlsOptions(security, address.host) }),
+              socket,
+            })
           : await Bun.connect({ unix: address.path, socket });
     } catch (error) {
       throw new ConnectionError(reasonOf(error));
@@ -60,9 +81,29 @@ export class Client {
     if (this.#ended) return Promise.reject(new ConnectionError("not connected"));
     return new Promise((done, fail) => {
       this.#waiting.push({ done, fail });
-      this.#unsent.push(encodeCommand(args));
-      this.#send();
+      this.send(encodeCommand(args));
     });
+  }
+
+  /** The next reply, whatever it answers: of a connection in a mode of its own. */
+  next(): Promise<Reply> {
+    if (this.#ended) return Promise.reject(new ConnectionError(this.#reason));
+    return new Promise((done, fail) => this.#waiting.push({ done, fail }));
+  }
+
+  /** Sends bytes as they are. Resolves when they have left, and at once where the connection ends. */
+  send(bytes: Uint8Array): Promise<void> | void {
+    if (this.#ended) return;
+    this.#unsent.push(bytes);
+    this.#send();
+    if (this.#unsent.length > 0) return new Promise((done) => this.#drained.push(done));
+  }
+
+  /** From now on what comes is handed over as bytes. What had come already goes first. */
+  takeBytes(receive: (chunk: Uint8Array) => void): void {
+    this.#raw = receive;
+    const rest = this.#parser.rest();
+    if (rest.length > 0) receive(rest);
   }
 
   close(): void {
@@ -80,9 +121,14 @@ export class Client {
       }
       this.#unsent.shift();
     }
+    for (const done of this.#drained.splice(0)) done();
   }
 
   #receive(chunk: Uint8Array): void {
+    if (this.#raw !== null) {
+      this.#raw(chunk);
+      return;
+    }
     this.#parser.feed(chunk);
     try {
       for (let reply = this.#parser.next(); reply !== undefined; reply = this.#parser.next()) {
@@ -97,9 +143,24 @@ export class Client {
   }
 
   #end(reason: string): void {
+    const first = !this.#ended;
     this.#ended = true;
+    this.#reason = reason;
+    if (first) this.onEnd(reason);
+    for (const done of this.#drained.splice(0)) done();
     for (const { fail } of this.#waiting.splice(0)) fail(new ConnectionError(reason));
   }
+}
+
+function tlsOptions(security: Security, host: string): Bun.TLSOptions {
+  const { caFile, certFile, keyFile, serverName, unchecked } = security;
+  return {
+    serverName: serverName ?? host,
+    rejectUnauthorized: !unchecked,
+    ...(caFile !== undefined && { ca: Bun.file(caFile) }),
+    ...(certFile !== undefined && { cert: Bun.file(certFile) }),
+    ...(keyFile !== undefined && { key: Bun.file(keyFile) }),
+  };
 }
 
 function reasonOf(error: unknown): string {

@@ -72,6 +72,11 @@ export class ReplyParser {
     this.#at = 0;
   }
 
+  /** The bytes that are not read yet; valid until more are fed. */
+  rest(): Uint8Array {
+    return this.#bytes.subarray(this.#at);
+  }
+
   /** The next whole reply; undefined until it is all there. Throws on bytes that are no reply. */
   next(): Reply | undefined {
     for (;;) {
