@@ -320,9 +320,7 @@ class Reader {
       case "--show-pushes": {
         const answer = value();
         if (!/^[yn]/i.test(answer)) {
-          throw new UsageError(
-            `Unknown --show-pushes value '${answer}' (valid: '[y]es', '[n]o')`,
-          );
+          throw new UsageError(`Unknown --show-pushes value '${answer}' (valid: '[y]es', '[n]o')`);
         }
         read.showsPushes = /^y/i.test(answer);
         break;

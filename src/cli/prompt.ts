@@ -1,129 +1,155 @@
-/** The interactive prompt: history, completion of command names, a question before what destroys. */
-import { appendFileSync, readFileSync } from "node:fs";
+/** The interactive prompt: editing, history, completion, hints, a question before what is dangerous. */
+import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { createInterface, type Interface } from "node:readline";
 import { confirm, isCancel } from "@clack/prompts";
-import { COMMANDS } from "../commands/index.ts";
-import { syntaxText } from "../commands/syntax.ts";
+import { quote, splitArguments } from "../protocol/arguments.ts";
+import { completions } from "./completion.ts";
+import { dangerOn } from "./danger.ts";
+import { builtInDocs, type CommandDoc, serverDocs } from "./docs.ts";
+import { Editor } from "./editor.ts";
+import { hintFor } from "./hints.ts";
+import { History } from "./history.ts";
+import { runStream } from "./modes/stream.ts";
 import type { CliOptions } from "./options.ts";
-import { readLine, runCommand } from "./run.ts";
-import type { Session } from "./session.ts";
+import { type Leaving, print } from "./run.ts";
+import { Shell } from "./shell.ts";
+import { Terminal } from "./terminal.ts";
 
-const HISTORY_LINES = 1000;
-const DANGEROUS = new Set(["flushall", "flushdb", "shutdown"]);
-
-function historyFile(): string {
-  return process.env.STORMDBCLI_HISTFILE ?? join(homedir(), ".stormdbcli_history");
-}
-
-/** The lines of earlier prompts, the latest first. */
-function readHistory(): string[] {
-  try {
-    return readFileSync(historyFile(), "utf8")
-      .split("\n")
-      .filter(Boolean)
-      .slice(-HISTORY_LINES)
-      .reverse();
-  } catch {
-    return [];
+/** The commands of pasted text: a line each, unless its quotes are still open. */
+export function commandsIn(text: string): string[] {
+  const commands: string[] = [];
+  let open = "";
+  for (const line of text.split(/\r?\n/)) {
+    open += open === "" ? line : `\n${line}`;
+    if (splitArguments(open) === null) continue;
+    commands.push(open);
+    open = "";
   }
+  return open === "" ? commands : [...commands, open];
 }
 
-/** A line with a password is not kept. */
-function remember(line: string): void {
-  if (/^\s*(auth|hello|config\s+set\s+requirepass)\b/i.test(line)) return;
-  try {
-    appendFileSync(historyFile(), `${line}\n`, { mode: 0o600 });
-  } catch {
-    // A history that cannot be kept is no reason to stop.
+/** On one row, for the history. */
+function inOneRow(command: string): string {
+  if (!command.includes("\n")) return command;
+  const words = splitArguments(Buffer.from(command).toString("latin1")) ?? [];
+  return words.map((word) => (/^[\w:.*-]+$/.test(word) ? word : quote(word))).join(" ");
+}
+
+class Prompt {
+  readonly #terminal = new Terminal();
+  readonly #history = History.atHome();
+  readonly #shell: Shell;
+  readonly #editor: Editor;
+  #docs: readonly CommandDoc[] | null = null;
+  /** What the docs are of. */
+  #docsOf = "";
+
+  constructor(options: CliOptions) {
+    this.#shell = new Shell(options, () => this.#leaving());
+    const { output, session } = this.#shell.run;
+    this.#editor = new Editor(this.#terminal, this.#history, {
+      completions: (line) => completions(line, this.#docs ?? builtInDocs()),
+      hint: (line) =>
+        this.#shell.preferences.hints && this.#docs !== null ? hintFor(line, this.#docs) : "",
+      colour: () => output.colour,
+    });
+    this.#shell.aside = (text) => this.#editor.aside(() => print(text));
+    this.#shell.mayRun = (args) => this.#mayRun(args);
+    this.#shell.lend = async (body) => {
+      this.#terminal.stop();
+      try {
+        return await body();
+      } finally {
+        this.#terminal.start();
+      }
+    };
+    this.#terminal.onInterrupt = () => {
+      print("^C\n");
+      session.cancel();
+    };
   }
-}
 
-function complete(line: string): [string[], string] {
-  const names = COMMANDS.flatMap(({ name, subcommands }) => [
-    name,
-    ...(subcommands ?? []).map((sub) => `${name} ${sub.name}`),
-  ]);
-  const upper = line !== "" && line === line.toUpperCase();
-  const hits = names.filter((name) => name.startsWith(line.toLowerCase()));
-  return [upper ? hits.map((name) => name.toUpperCase()) : hits, line];
-}
-
-function help(words: readonly string[]): string {
-  const name = words.join(" ").toLowerCase();
-  const specs = COMMANDS.flatMap((spec) => [
-    { title: spec.name, spec },
-    ...(spec.subcommands ?? []).map((sub) => ({ title: `${spec.name} ${sub.name}`, spec: sub })),
-  ]).filter(({ title }) => title === name || title.startsWith(`${name} `));
-  if (name === "" || specs.length === 0) {
-    return "help <command> describes a command, Tab completes it, quit leaves.\n";
-  }
-  return specs
-    .map(
-      ({ title, spec }) =>
-        `\n  ${title.toUpperCase()} ${syntaxText(spec.syntax ?? "")}\n  ${spec.summary}\n  since ${spec.since}, ${spec.complexity}\n`,
-    )
-    .join("");
-}
-
-async function mayRun(args: readonly string[], session: Session): Promise<boolean> {
-  const name = args[0]!.toLowerCase();
-  if (!DANGEROUS.has(name) || (args.length > 1 && args[1]!.toLowerCase() === "abort")) return true;
-  const answer = await confirm({
-    message: `${args.join(" ").toUpperCase()} on ${session.target}: are you sure?`,
-    initialValue: false,
-  });
-  return !isCancel(answer) && answer;
-}
-
-export async function runPrompt(session: Session, options: CliOptions): Promise<number> {
-  await session.open();
-  let history = readHistory();
-  for (;;) {
-    const database = session.database === 0 ? "" : `[${session.database}]`;
-    const prompt = session.connected ? `${session.target}${database}> ` : "not connected> ";
-    const line = await ask(prompt, history);
-    if (line === null) return 0;
-    if (line.trim() === "") continue;
-    history = [line, ...history.filter((old) => old !== line)];
-    remember(line);
-    const parsed = readLine(Buffer.from(line).toString("latin1"));
-    if (parsed === null) {
-      process.stdout.write("Invalid argument(s)\n");
-      continue;
-    }
-    const { args, times } = parsed;
-    if (args.length === 0) continue;
-    const name = args[0]!.toLowerCase();
-    if (name === "quit" || name === "exit") return 0;
-    if (name === "clear") process.stdout.write("\x1b[2J\x1b[H");
-    else if (name === "help" || name === "?") process.stdout.write(help(args.slice(1)));
-    else if (name === "connect" && args.length === 1) await session.open();
-    else if (await mayRun(args, session)) {
-      for (let i = 0; i < times; i++) await runCommand(session, options, args);
+  async run(): Promise<number> {
+    const { session } = this.#shell.run;
+    this.#readPreferences();
+    await session.open();
+    this.#terminal.start();
+    try {
+      for (;;) {
+        this.#loadDocs();
+        const text = await this.#editor.read(this.#shell.prompt);
+        if (text === null) {
+          // Leaving the channels comes before leaving the prompt.
+          if (!session.subscribed) return 0;
+          session.close();
+          await session.open();
+          continue;
+        }
+        if (text.trim() === "" && session.subscribed && session.protocol === 2) {
+          await runStream(this.#shell.run, []);
+          continue;
+        }
+        for (const command of commandsIn(text)) {
+          this.#history.add(inOneRow(command));
+          if (!(await this.#shell.line(Buffer.from(command).toString("latin1")))) return 0;
+        }
+      }
+    } finally {
+      this.#terminal.stop();
     }
   }
+
+  #readPreferences(): void {
+    const file = process.env.STORMDBCLI_RCFILE ?? join(homedir(), ".stormdbclirc");
+    try {
+      this.#shell.readPreferences(readFileSync(file, "utf8"));
+    } catch {
+      // Nobody needs to have one.
+    }
+  }
+
+  /** The docs come while the user types; until then there are completions of our own. */
+  #loadDocs(): void {
+    const { session } = this.#shell.run;
+    if (!session.connected || session.target === this.#docsOf) {
+      this.#docs ??= session.connected ? null : builtInDocs();
+      return;
+    }
+    if (session.inTransaction || session.subscribed) return;
+    this.#docsOf = session.target;
+    serverDocs(session).then((docs) => {
+      this.#docs = docs;
+      this.#editor.aside(() => {});
+    });
+  }
+
+  async #mayRun(args: readonly string[]): Promise<boolean> {
+    const { session } = this.#shell.run;
+    if (!this.#shell.preferences.confirm || session.isLocal || !(await session.open())) return true;
+    const danger = await dangerOn(session, args);
+    if (danger === null) return true;
+    return this.#shell.lend(async () => {
+      const what = args.map((arg) => (/^[\x21-\x7e]+$/.test(arg) ? arg : quote(arg))).join(" ");
+      const answer = await confirm({
+        message: `${what} on ${session.target}: are you sure? ${danger}`,
+        initialValue: false,
+      });
+      return !isCancel(answer) && answer;
+    });
+  }
+
+  #leaving(): { left: Promise<Leaving>; stop: () => void } {
+    const left = new Promise<Leaving>((done) => {
+      this.#terminal.listen((key) => {
+        this.#terminal.listen(null);
+        done(key.ctrl && (key.name === "c" || key.name === "d") ? "quit" : "command");
+      });
+    });
+    return { left, stop: () => this.#terminal.listen(null) };
+  }
 }
 
-/** One line of input; null at the end of it. Readline is closed meanwhile, so that a question can be asked. */
-function ask(prompt: string, history: readonly string[]): Promise<string | null> {
-  return new Promise((done) => {
-    const lines: Interface = createInterface({
-      input: process.stdin,
-      output: process.stdout,
-      history: [...history],
-      historySize: HISTORY_LINES,
-      completer: complete,
-      prompt,
-    });
-    let answer: string | null = null;
-    lines.on("line", (line) => {
-      answer = line;
-      lines.close();
-    });
-    lines.on("SIGINT", () => lines.close());
-    lines.on("close", () => done(answer));
-    lines.prompt();
-  });
+export function runPrompt(options: CliOptions): Promise<number> {
+  return new Prompt(options).run();
 }

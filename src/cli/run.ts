@@ -24,7 +24,10 @@ export function write(descriptor: number, bytes: Uint8Array): void {
     try {
       at += writeSync(descriptor, bytes, at);
     } catch (error) {
-      if ((error as { code?: string }).code !== "EAGAIN") return;
+      const { code } = error as { code?: string };
+      // Nobody reads any more.
+      if (code === "EPIPE") return;
+      if (code !== "EAGAIN") throw error;
       Bun.sleepSync(1);
     }
   }
@@ -65,9 +68,17 @@ export class Output {
 
   /** The reply to a command as text; without one, that of a message. */
   text(reply: Reply, args?: readonly string[]): string {
+    return formatReply(reply, this.#formatOf(args), this.#settings);
+  }
+
+  /** The same without colours. */
+  plainText(reply: Reply, args: readonly string[]): string {
+    return formatReply(reply, this.#formatOf(args));
+  }
+
+  #formatOf(args: readonly string[] | undefined): Format {
     const { format } = this;
-    const plain = format === "pretty" && args !== undefined && isPlainText(args);
-    return formatReply(reply, plain ? "raw" : format, this.#settings);
+    return format === "pretty" && args !== undefined && isPlainText(args) ? "raw" : format;
   }
 }
 
@@ -76,36 +87,45 @@ export function pushText(reply: Reply, output: Output): string {
   if (output.format === "pretty" && reply.kind === "push") {
     const [kind, keys] = reply.items;
     if (kind !== undefined && "text" in kind && kind.text === "invalidate" && keys !== undefined) {
-      const names = "items" in keys ? keys.items.map((key) => ("text" in key ? `'${key.text}'` : "")) : ["all keys"];
+      const names =
+        "items" in keys
+          ? keys.items.map((key) => ("text" in key ? `'${key.text}'` : ""))
+          : ["all keys"];
       return `-> invalidate: ${names.join(", ")}\n`;
     }
   }
   return output.text(reply);
 }
 
-/** A command whose replies have no end. */
-function streamOf(args: readonly string[]): "messages" | "monitor" | "replica" | null {
-  switch (args[0]!.toLowerCase()) {
-    case "subscribe":
-    case "psubscribe":
-    case "ssubscribe":
-      return "messages";
-    case "monitor":
-      return "monitor";
-    case "sync":
-    case "psync":
-      return "replica";
-    default:
-      return null;
+/** Commands that have no one reply: their confirmations come like messages. */
+const SUBSCRIBING = /^[ps]?(un)?subscribe$/;
+
+type Stream = "messages" | "monitor" | "replica";
+
+/** Whether what the command brings is a stream. */
+function streamOf(name: string, session: Session): Stream | null {
+  if (session.inTransaction) return null;
+  if (name === "monitor") return "monitor";
+  if (name === "sync" || name === "psync") return "replica";
+  if (SUBSCRIBING.test(name)) {
+    // Leaving channels that nobody listens to has its replies, as many as channels.
+    return session.subscribed || !name.includes("un") || session.protocol === 3 ? "messages" : null;
   }
+  // Replies and messages cannot be told apart in RESP2.
+  return session.subscribed && session.protocol === 2 && name !== "quit" && name !== "reset"
+    ? "messages"
+    : null;
 }
+
+/** How a user leaves a stream: for good, or to type a command beside it. */
+export type Leaving = "quit" | "command";
 
 export interface Run {
   readonly session: Session;
   readonly options: CliOptions;
   readonly output: Output;
-  /** Resolves when the user wants to leave a stream of messages; the prompt has one. */
-  readonly left?: () => Promise<void>;
+  /** Resolves when the user wants to leave a stream; the prompt has it. */
+  readonly leaving?: () => { readonly left: Promise<Leaving>; readonly stop: () => void };
 }
 
 /**
@@ -124,7 +144,7 @@ export async function runCommand(run: Run, args: readonly string[]): Promise<num
   let asking = false;
   for (let attempt = 0; ; attempt++) {
     if (!(await session.open())) return 1;
-    const stream = session.inTransaction ? null : streamOf(args);
+    const stream = streamOf(name, session);
     if (stream === "replica") {
       const { runReplica } = await import("./modes/replica.ts");
       return runReplica(run);
@@ -132,9 +152,14 @@ export async function runCommand(run: Run, args: readonly string[]): Promise<num
     try {
       if (stream !== null) {
         const { runStream } = await import("./modes/stream.ts");
-        return await runStream(run, args, stream === "messages");
+        return await runStream(run, args);
       }
-      if (name === "client" && args.length === 3 && /^reply$/i.test(args[1]!) && !/^on$/i.test(args[2]!)) {
+      if (
+        name === "client" &&
+        args.length === 3 &&
+        /^reply$/i.test(args[1]!) &&
+        !/^on$/i.test(args[2]!)
+      ) {
         // There will be no reply to wait for.
         session.client.send(encodeCommand(args));
         return 0;
@@ -169,7 +194,6 @@ export async function runCommand(run: Run, args: readonly string[]): Promise<num
     }
   }
 }
-
 
 /** The words of a line, and how often it is to be run: a leading number repeats it. */
 export interface Line {

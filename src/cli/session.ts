@@ -14,6 +14,8 @@ export class Session {
   /** Where SELECT goes that MULTI queued, and from where, should the transaction fail. */
   #databaseBefore = 0;
   inTransaction = false;
+  /** The connection listens to channels. */
+  subscribed = false;
   /** Called with what comes without being asked for. */
   onPush: (reply: Reply) => void = () => {};
 
@@ -54,13 +56,17 @@ export class Session {
   async open(): Promise<boolean> {
     if (this.connected) return true;
     this.inTransaction = false;
+    this.subscribed = false;
     try {
       const client = await connectTo(this.#target, this.#protocol, (command, error) => {
         const what = command === "SELECT" ? `SELECT ${this.database}` : command;
         this.#warn(`${what} failed: ${error}`);
         if (command === "SELECT") this.#target.database = 0;
       });
-      client.onPush = (reply) => this.onPush(reply);
+      client.onPush = (reply) => {
+        this.subscribed = isSubscribed(reply) ?? this.subscribed;
+        this.onPush(reply);
+      };
       this.#client = client;
       return true;
     } catch (error) {
@@ -122,6 +128,7 @@ export class Session {
         break;
       case "reset":
         this.inTransaction = false;
+        this.subscribed = false;
         this.#target.database = 0;
         this.#protocol = 2;
         break;
@@ -143,5 +150,14 @@ export class Session {
     this.#client?.close();
     this.#client = null;
     this.inTransaction = false;
+    this.subscribed = false;
   }
+}
+
+/** Whether the connection listens to anything, where the message tells. */
+function isSubscribed(reply: Reply): boolean | null {
+  if (!("items" in reply) || reply.items.length !== 3) return null;
+  const [kind, , count] = reply.items;
+  if (kind === undefined || !("text" in kind) || !/subscribe$/.test(kind.text)) return null;
+  return count?.kind === "integer" ? count.text !== "0" : null;
 }

@@ -182,7 +182,9 @@ export async function connectTo(
     client = await Client.connect(target, target.security);
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;
-    throw new ConnectionError(`Could not connect to Redis at ${targetName(target)}: ${error.message}`);
+    throw new ConnectionError(
+      `Could not connect to Redis at ${targetName(target)}: ${error.message}`,
+    );
   }
   const tell = async (name: Preparation, ...words: string[]) => {
     const reply = await client.call(words);

@@ -166,7 +166,7 @@ export function syntaxText(syntax: string): string {
   return parseSyntax(syntax, 0).map(argumentText).join(" ");
 }
 
-function argumentText(item: Argument): string {
+export function argumentText(item: Argument): string {
   if (item.type === "pure-token") return item.optional ? `[${item.token}]` : item.token!;
   const parts = item.arguments?.map(argumentText) ?? [];
   let text = item.shown ?? item.name;
