@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { UsageError } from "../client/target.ts";
 import { STORMDB_VERSION } from "../version.ts";
-import { CLI_USAGE, type CliOptions, readOptions } from "./options.ts";
+import { CLI_USAGE, type CliOptions, QuoteError, readOptions } from "./options.ts";
 import { Output, print, pushText, type Run, runCommand, warn } from "./run.ts";
 import { Session } from "./session.ts";
 
@@ -102,7 +102,8 @@ export async function runCli(args: readonly string[]): Promise<number> {
     }
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    warn(error.message);
+    if (error instanceof QuoteError) print(`${error.message}\n`);
+    else warn(error.message);
     return 1;
   }
   if (options.mode === "command" && options.command.length === 0) {

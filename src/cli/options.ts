@@ -9,6 +9,9 @@ import {
 import { splitArguments } from "../protocol/arguments.ts";
 import type { Format } from "./format.ts";
 
+/** Told on standard output, as redis-cli does. */
+export class QuoteError extends UsageError {}
+
 /** What the cli is to do. "command": run one, or those of standard input or of the prompt. */
 export type Mode =
   | "command"
@@ -167,7 +170,7 @@ function latin1Of(text: string): string {
 
 function unquoted(text: string): string {
   const words = splitArguments(text);
-  if (words?.length !== 1) throw new UsageError("Invalid quoted string");
+  if (words?.length !== 1) throw new QuoteError("Invalid quoted string");
   return words[0]!;
 }
 
@@ -180,8 +183,11 @@ class Reader {
   #protocol = 0;
   readonly #read: { -readonly [K in keyof CliOptions]?: CliOptions[K] } = {};
 
-  constructor(args: readonly string[]) {
+  readonly #warn: (text: string) => void;
+
+  constructor(args: readonly string[], warn: (text: string) => void) {
     this.#args = args;
+    this.#warn = warn;
   }
 
   readonly #value = (): string => {
@@ -194,7 +200,7 @@ class Reader {
     return new UsageError(`Unrecognized option or bad number of args for: '${option}'`);
   }
 
-  read(warn: (text: string) => void): CliOptions {
+  read(): CliOptions {
     const args = this.#args;
     for (; this.#at < args.length; this.#at++) {
       const option = args[this.#at]!;
@@ -208,7 +214,7 @@ class Reader {
     }
     const read = this.#read;
     if (this.#target.passwordSeen && this.#warnsOfPassword) {
-      warn(
+      this.#warn(
         "Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.",
       );
     }
@@ -320,9 +326,8 @@ class Reader {
       case "--show-pushes": {
         const answer = value();
         if (!/^[yn]/i.test(answer)) {
-          throw new UsageError(`Unknown --show-pushes value '${answer}' (valid: '[y]es', '[n]o')`);
-        }
-        read.showsPushes = /^y/i.test(answer);
+          this.#warn(`Unknown --show-pushes value '${answer}' (valid: '[y]es', '[n]o')`);
+        } else read.showsPushes = /^y/i.test(answer);
         break;
       }
       case "--pattern":
@@ -351,5 +356,5 @@ class Reader {
 
 /** `warn` receives what the user should know but that stops nothing. Throws UsageError. */
 export function readOptions(args: readonly string[], warn: (text: string) => void): CliOptions {
-  return new Reader(args).read(warn);
+  return new Reader(args, warn).read();
 }

@@ -129,8 +129,8 @@ export interface Run {
 }
 
 /**
- * Runs a command and prints its reply; tries once more where the connection had been lost.
- * Resolves to the exit code.
+ * Runs a command and prints its reply. A command that was sent is never sent again: the server may
+ * have run it. Resolves to the exit code.
  */
 export async function runCommand(run: Run, args: readonly string[]): Promise<number> {
   const { options, output, session } = run;
@@ -142,7 +142,13 @@ export async function runCommand(run: Run, args: readonly string[]): Promise<num
     return 0;
   }
   let asking = false;
-  for (let attempt = 0; ; attempt++) {
+  // The prompt connects again without a word, scripts are told.
+  const loss = session.takeLoss();
+  if (loss !== null && run.leaving === undefined) {
+    warn(`Error: ${loss}`);
+    return 1;
+  }
+  for (;;) {
     if (!(await session.open())) return 1;
     const stream = streamOf(name, session);
     if (stream === "replica") {
@@ -187,10 +193,9 @@ export async function runCommand(run: Run, args: readonly string[]): Promise<num
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       if (name === "shutdown" || error.message === "cancelled") return 0;
-      if (attempt > 0) {
-        warn(`Error: ${error.message}`);
-        return 1;
-      }
+      session.takeLoss();
+      warn(`Error: ${error.message}`);
+      return 1;
     }
   }
 }

@@ -16,6 +16,8 @@ export class Session {
   inTransaction = false;
   /** The connection listens to channels. */
   subscribed = false;
+  /** AUTH, SELECT or HELLO was refused when the connection was made. */
+  refused = false;
   /** Called with what comes without being asked for. */
   onPush: (reply: Reply) => void = () => {};
 
@@ -43,6 +45,14 @@ export class Session {
     return targetName(this.#target);
   }
 
+  /** Why the connection ended since it was last used; null where it did not. Told once. */
+  takeLoss(): string | null {
+    const client = this.#client;
+    if (client === null || !client.ended) return null;
+    this.#client = null;
+    return client.reason;
+  }
+
   get isLocal(): boolean {
     return isLocal(this.#target);
   }
@@ -57,9 +67,11 @@ export class Session {
     if (this.connected) return true;
     this.inTransaction = false;
     this.subscribed = false;
+    this.refused = false;
     try {
       const client = await connectTo(this.#target, this.#protocol, (command, error) => {
         const what = command === "SELECT" ? `SELECT ${this.database}` : command;
+        this.refused = true;
         this.#warn(`${what} failed: ${error}`);
         if (command === "SELECT") this.#target.database = 0;
       });

@@ -76,6 +76,11 @@ export class Client {
     return this.#ended;
   }
 
+  /** Why it ended. */
+  get reason(): string {
+    return this.#reason;
+  }
+
   /** Sends a command and waits for its reply. An error reply is a reply; throws ConnectionError. */
   call(args: readonly string[]): Promise<Reply> {
     if (this.#ended) return Promise.reject(new ConnectionError("not connected"));

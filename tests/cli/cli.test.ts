@@ -130,7 +130,7 @@ test("a value of several megabytes comes whole", () => {
 test("a server that is not there is told with address and reason, exit code 1", () => {
   const child = Bun.spawnSync([BINARY, "cli", "-p", "1", "PING"]);
   expect(child.stderr.toString()).toEqual(
-    "Could not connect to StormDB or Redis at 127.0.0.1:1: Connection refused\n",
+    "Could not connect to Redis at 127.0.0.1:1: Connection refused\n",
   );
   expect(child.exitCode).toEqual(1);
 });
@@ -155,7 +155,7 @@ test("passwords: -a, --user, REDISCLI_AUTH and a URI; a wrong one is told", asyn
     return [child.stdout.toString(), child.stderr.toString()];
   };
   const warning =
-    "Warning: a password on the command line can be seen by other users of this machine.\n";
+    "Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.\n";
   expect(call(["PING"])).toEqual(["NOAUTH Authentication required.\n\n", ""]);
   expect(call(["-a", "se cret", "PING"])).toEqual(["PONG\n", warning]);
   expect(call(["-a", "se cret", "--no-auth-warning", "PING"])).toEqual(["PONG\n", ""]);

@@ -39,7 +39,7 @@ class Progress {
 
 export async function runPipe(run: Run): Promise<number> {
   const { options, session } = run;
-  if (!(await session.open())) return 1;
+  if (!(await session.open()) || session.refused) return 1;
   const { client } = session;
   const progress = new Progress();
   const parser = new ReplyParser();
@@ -51,10 +51,12 @@ export async function runPipe(run: Run): Promise<number> {
   let receivedMs = performance.now();
   let timer: Timer | undefined;
 
+  let isMalformed = false;
   const over = new Promise<"last" | "lost" | "late">((done) => {
     client.onEnd = (reason) => {
       progress.end();
-      warn(`Error reading from the server: ${reason}`);
+      // The server has said why, where what we sent is no protocol.
+      if (!isMalformed) warn(`Error reading from the server: ${reason}`);
       done("lost");
     };
     client.takeBytes((chunk) => {
@@ -69,6 +71,7 @@ export async function runPipe(run: Run): Promise<number> {
           replies++;
           if (reply.kind !== "error") continue;
           errors++;
+          isMalformed ||= reply.text.startsWith("ERR Protocol error");
           progress.end();
           warn(reply.text);
         }
@@ -92,6 +95,8 @@ export async function runPipe(run: Run): Promise<number> {
       progress.show(sent, replies);
     }
     if (isOver) return;
+    // The empty line ends an inline command that lacks its end.
+    await client.send(Buffer.from("\r\n"));
     await client.send(encodeCommand(["ECHO", marker]));
     progress.end();
     print("All data transferred. Waiting for the last reply...\n");
@@ -110,6 +115,7 @@ export async function runPipe(run: Run): Promise<number> {
   const how = await Promise.race([end, late]);
   clearInterval(timer);
   progress.end();
+  if (how === "lost") return 1;
   if (how === "last") print("Last reply received from server.\n");
   else errors++;
   print(`errors: ${errors}, replies: ${replies}\n`);

@@ -39,7 +39,7 @@ export async function withServer(
   prefix: string,
   body: () => Promise<number | void>,
 ): Promise<number> {
-  if (!(await run.session.open())) return 1;
+  if (!(await run.session.open()) || run.session.refused) return 1;
   try {
     return (await body()) ?? 0;
   } catch (error) {
