@@ -103,7 +103,7 @@ const SUBSCRIBING = /^[ps]?(un)?subscribe$/;
 type Stream = "messages" | "monitor" | "replica";
 
 /** Whether what the command brings is a stream. */
-function streamOf(name: string, session: Session): Stream | null {
+export function streamOf(name: string, session: Session): Stream | null {
   if (session.inTransaction) return null;
   if (name === "monitor") return "monitor";
   if (name === "sync" || name === "psync") return "replica";
@@ -192,6 +192,7 @@ export async function runCommand(run: Run, args: readonly string[]): Promise<num
       return 0;
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
+      if (error.message === "cancelled") await session.open();
       if (name === "shutdown" || error.message === "cancelled") return 0;
       session.takeLoss();
       warn(`Error: ${error.message}`);

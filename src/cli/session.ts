@@ -154,8 +154,8 @@ export class Session {
 
   /** Gives up waiting for a reply: the connection is closed, the command fails. */
   cancel(): void {
-    this.close();
     this.#cancel?.(new ConnectionError("cancelled"));
+    this.close();
   }
 
   close(): void {

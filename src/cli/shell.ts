@@ -2,7 +2,7 @@
 import { splitArguments } from "../protocol/arguments.ts";
 import type { CliOptions } from "./options.ts";
 import { Preferences } from "./preferences.ts";
-import { Output, print, pushText, type Run, readLine, runCommand, warn } from "./run.ts";
+import { Output, print, pushText, type Run, readLine, runCommand, streamOf, warn } from "./run.ts";
 import { Session } from "./session.ts";
 
 /** Longer ones are told, in ms. */
@@ -65,10 +65,11 @@ export class Shell {
       print("\x1b[H\x1b[2J");
     } else if (await this.mayRun(args)) {
       for (let i = 0; i < times; i++) {
+        const isStream = streamOf(name, this.run.session) !== null;
         const startMs = performance.now();
         const code = await runCommand(this.run, args);
         const tookMs = performance.now() - startMs;
-        if (tookMs >= SLOW_MS && output.format === "pretty") {
+        if (tookMs >= SLOW_MS && !isStream && output.format === "pretty") {
           print(`(${(tookMs / 1000).toFixed(2)}s)\n`);
         }
         if (code !== 0 && !session.connected) break;

@@ -61,7 +61,8 @@ const summarySizes = (text: string) =>
   summary(text)
     .replace(/(has|with) \d+ bytes/g, "$1 0 bytes")
     .replace(/avg size [\d.]+/g, "avg");
-const spectrumMask = (text: string) => text.replace(/\x1b\[48;5;\d+m/g, "");
+const shades = new RegExp(`${ESCAPE}\\[48;5;\\d+m`, "g");
+const spectrumMask = (text: string) => text.replace(shades, "");
 
 /** Protocol as bytes. */
 function resp(...commands: string[][]): string {

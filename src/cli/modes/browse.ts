@@ -2,7 +2,7 @@
  * The key browser: type to filter, look at values. Keys come by SCAN with what is typed as the
  * pattern, no more than a bounded number of them, and never with KEYS.
  */
-import { autocomplete, isCancel, note } from "@clack/prompts";
+import { autocomplete, isCancel, note, select } from "@clack/prompts";
 import { ConnectionError } from "../../client/client.ts";
 import { type Run, warn } from "../run.ts";
 import { type Preview, previewOf, rowText } from "./preview.ts";
@@ -183,6 +183,14 @@ export function runBrowser(run: Run, pattern: string): Promise<number> {
       if (key === null) return;
       try {
         show(key, await previewOf(run.session, key));
+        const next = await select({
+          message: "What next?",
+          options: [
+            { value: "keys", label: "Back to the keys" },
+            { value: "leave", label: "Leave" },
+          ],
+        });
+        if (next !== "keys") return;
       } catch (error) {
         if (!(error instanceof ConnectionError || error instanceof RefusedError)) throw error;
         warn(error.message);

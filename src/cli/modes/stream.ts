@@ -33,7 +33,10 @@ export async function runStream(run: Run, args: readonly string[]): Promise<numb
   try {
     const end = await Promise.race([over, left]);
     // A connection that monitors can do nothing else.
-    if (end === "quit" || (isMonitor && end !== "over")) session.close();
+    if (end === "quit" || (isMonitor && end !== "over")) {
+      session.close();
+      await session.open();
+    }
     return end === "lost" ? 1 : 0;
   } finally {
     stop();

@@ -57,6 +57,21 @@ describe("options", () => {
       [["--no-raw"], { format: "pretty" }],
       [["--csv"], { format: "csv" }],
       [["--json"], { format: "json", protocol: 3 }],
+      [["--quoted-json"], { format: "quoted-json", protocol: 3 }],
+      [["-d", ";"], { elementDelimiter: ";" }],
+      [["-D", ""], { replyDelimiter: "" }],
+      [["-c"], { followsRedirections: true }],
+      [["--yes"], { confirmed: true }],
+      [["--scan", "--pattern", "a*"], { mode: "scan", pattern: "a*" }],
+      [["--quoted-pattern", '"\\x41"'], { pattern: "A" }],
+      [["--count", "7", "--type", "list"], { count: 7, type: "list" }],
+      [["--pipe", "--pipe-timeout", "3"], { mode: "pipe", pipeTimeoutSeconds: 3 }],
+      [["--memkeys-samples", "9"], { mode: "memkeys", samples: 9 }],
+      [["--rdb", "f"], { mode: "rdb", file: "f" }],
+      [["--show-pushes", "no"], { showsPushes: false }],
+      [["--tls", "--sni", "a"], { security: { serverName: "a" } }],
+      [["--insecure", "--tls"], { security: { unchecked: true } }],
+      [["--insecure"], {}],
       [["--json", "-2"], { format: "json", protocol: 2 }],
     ];
     for (const [args, expected] of cases) expect(read(...args)).toEqual({ ...USUAL, ...expected });
@@ -67,6 +82,16 @@ describe("options", () => {
     expect(read("-n", "1", "SET", "-x", "--raw").command).toEqual(["SET", "-x", "--raw"]);
     // One character a byte.
     expect(read("ECHO", "é").command).toEqual(["ECHO", "\xc3\xa9"]);
+  });
+
+  test("behind a script, and what is watched or explained, all words are theirs", () => {
+    expect(read("--eval", "f", "k", ",", "-a")).toMatchObject({
+      mode: "eval",
+      file: "f",
+      command: ["k", ",", "-a"],
+    });
+    expect(read("--watch", "-x").command).toEqual(["-x"]);
+    expect(read("--explain", "SET").command).toEqual(["SET"]);
   });
 
   test("a URI has all of the address", () => {
@@ -97,7 +122,8 @@ describe("options", () => {
       expect(() => read(...args)).toThrow(`'${args[0]}'`);
     }
     expect(() => read("-p", "70000")).toThrow(UsageError);
-    expect(() => read("-p", "x")).toThrow(UsageError);
+    // Text that is no number counts as 0, as in redis-cli.
+    expect(read("-p", "x").port).toEqual(0);
   });
 });
 
@@ -106,7 +132,9 @@ describe("lines", () => {
     expect(readLine("SET k 'a b'")).toEqual({ args: ["SET", "k", "a b"], times: 1 });
     expect(readLine("3 PING")).toEqual({ args: ["PING"], times: 3 });
     expect(readLine("3")).toEqual({ args: ["3"], times: 1 });
-    expect(readLine("0 PING")).toEqual({ args: ["0", "PING"], times: 1 });
+    expect(readLine("0 PING")).toEqual({ args: ["PING"], times: Number.NaN });
+    expect(readLine("-2 PING")).toEqual({ args: ["PING"], times: Number.NaN });
+    expect(readLine("2x PING")).toEqual({ args: ["2x", "PING"], times: 1 });
     expect(readLine("")).toEqual({ args: [], times: 1 });
     expect(readLine('SET "k')).toEqual(null);
   });
