@@ -1,4 +1,6 @@
 /** Colours by what a text is, for terminals that have them. */
+import { isTerminalOutput } from "./terminals.ts";
+
 export type Shade =
   | "error"
   | "simple"
@@ -31,5 +33,5 @@ export const COLOURED: Paint = (shade, text) => `\x1b[${CODES[shade]}m${text}\x1
 /** Whether a person at this terminal wants and sees colours: see no-color.org. */
 export function hasColours(): boolean {
   const { NO_COLOR, TERM } = process.env;
-  return Boolean(process.stdout.isTTY) && !NO_COLOR && TERM !== "dumb";
+  return !NO_COLOR && TERM !== "dumb" && isTerminalOutput();
 }

@@ -5,6 +5,7 @@ import { STORMDB_VERSION } from "../version.ts";
 import { CLI_USAGE, type CliOptions, QuoteError, readOptions } from "./options.ts";
 import { Output, print, pushText, type Run, runCommand, warn } from "./run.ts";
 import { Session } from "./session.ts";
+import { isTerminalOutput } from "./terminals.ts";
 
 /** Runs the command as often as -r says. */
 async function repeatCommand(run: Run, args: readonly string[]): Promise<number> {
@@ -119,7 +120,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   const output = new Output(options);
   const session = new Session(options, warn);
   const run: Run = { session, output, options: { ...options, command } };
-  if (options.showsPushes ?? process.stdout.isTTY) {
+  if (options.showsPushes ?? isTerminalOutput()) {
     session.onPush = (reply) => print(pushText(reply, output));
   }
   return runMode(run);

@@ -8,6 +8,7 @@ import { COLOURED, hasColours, PLAIN } from "./colours.ts";
 import { type Format, type FormatSettings, formatReply } from "./format.ts";
 import type { CliOptions } from "./options.ts";
 import type { Session } from "./session.ts";
+import { isTerminalOutput } from "./terminals.ts";
 
 export function warn(text: string): void {
   write(2, Buffer.from(`${text}\n`));
@@ -51,14 +52,15 @@ function isPlainText(args: readonly string[]): boolean {
 /** How the user wants replies, and what can be changed at the prompt. */
 export class Output {
   readonly #options: CliOptions;
-  colour = hasColours();
+  readonly #isTerminal = isTerminalOutput();
+  colour = this.#isTerminal && hasColours();
 
   constructor(options: CliOptions) {
     this.#options = options;
   }
 
   get format(): Format {
-    return this.#options.format ?? (process.stdout.isTTY ? "pretty" : "raw");
+    return this.#options.format ?? (this.#isTerminal ? "pretty" : "raw");
   }
 
   get #settings(): FormatSettings {
