@@ -7,7 +7,8 @@ const ROOT = join(import.meta.dir, "..");
 const result = await Bun.build({
   // Workers are files of their own: they have to be named.
   entrypoints: [join(ROOT, "src/main.ts"), join(ROOT, "src/benchmark/worker.ts")],
-  compile: { outfile: join(ROOT, "stormdb") },
+  // Nothing is read from the folder that the binary runs in.
+  compile: { outfile: join(ROOT, "stormdb"), autoloadDotenv: false, autoloadBunfig: false },
   minify: true,
   bytecode: true,
   // A command's code is read only when it runs.

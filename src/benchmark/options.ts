@@ -282,6 +282,9 @@ export function readOptions(
   if (server.passwordSeen) {
     warn("Warning: a password on the command line can be seen by other users of this machine.");
   }
+  if (server.target.security !== undefined) {
+    throw new UsageError("The benchmark's connections are not encrypted.");
+  }
   return {
     target: server.target,
     versus: versus === undefined ? undefined : readVersus(versus, server.target),

@@ -10,6 +10,7 @@ const SERVER: Target = {
   user: undefined,
   password: undefined,
   database: 0,
+  security: undefined,
 };
 const USUAL: BenchmarkOptions = {
   target: SERVER,

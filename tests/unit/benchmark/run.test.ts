@@ -40,6 +40,7 @@ async function perform(
         user: undefined,
         password: undefined,
         database: 0,
+        security: undefined,
       },
       protocol: 2,
       requests: commandTest(["PING"], "").requests,
