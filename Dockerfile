@@ -1,23 +1,27 @@
 # StormDB in a container: a build stage with Bun, then the binary alone on a distroless base.
-# The base images are arguments so that others can take their place.
+# The base images are arguments so that others can take their place: the first needs Bun and a
+# shell, the second glibc and nothing else.
 ARG BUN_IMAGE=oven/bun:1.4.5-debian
 ARG BASE_IMAGE=gcr.io/distroless/base-nossl-debian12:nonroot
 
 FROM ${BUN_IMAGE} AS build
 WORKDIR /build
 COPY package.json bun.lock bunfig.toml tsconfig.json ./
-RUN bun install --frozen-lockfile
-COPY scripts/build.ts scripts/terminal-kit-plugin.ts scripts/
+RUN bun install --frozen-lockfile --production --ignore-scripts
+COPY scripts scripts
 COPY src src
-RUN bun scripts/build.ts && mkdir data
+# There is no shell in the base to make the other names of the binary, or a folder for data.
+RUN bun scripts/build.ts && mkdir -p image/bin image/data && mv stormdb image/bin/ && \
+    for name in server cli monitor; do ln -s stormdb image/bin/stormdb-$name; done
 
 FROM ${BASE_IMAGE}
-COPY --from=build /build/stormdb /usr/local/bin/stormdb
-COPY --from=build --chown=65532:65532 /build/data /data
+COPY --from=build /build/image/bin /usr/local/bin
+COPY --from=build --chown=65532:65532 /build/image/data /data
 USER 65532:65532
 WORKDIR /data
 VOLUME /data
 EXPOSE 6379
+# The server saves, where it is to, and then ends.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --retries=3 CMD ["/usr/local/bin/stormdb", "cli", "-e", "PING"]
 ENTRYPOINT ["/usr/local/bin/stormdb"]
