@@ -198,8 +198,9 @@ export async function runStormdb(
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
+  tries = UNTIL_TRIES,
 ): Promise<void> {
-  for (let i = 0; i < UNTIL_TRIES; i++) {
+  for (let i = 0; i < tries; i++) {
     if (await condition()) return;
     await Bun.sleep(10);
   }
