@@ -170,7 +170,7 @@ describe.skipIf(CONTAINERS_MISSING !== "")("containers", () => {
     /** As a user does it, less what podman-compose tells about itself. */
     const exec = async (service: string, ...words: string[]): Promise<string> => {
       const printed = await compose("exec", "-T", service, "stormdb", "cli", ...words);
-      const reply = /^podman exec .*\n([^]*?)exit code: \d+\n$/m.exec(printed)?.[1];
+      const reply = /^podman exec .*\n([\s\S]*?)exit code: \d+\n$/m.exec(printed)?.[1];
       if (reply === undefined) throw new Error(`podman-compose printed ${printed}`);
       return reply.trim();
     };
