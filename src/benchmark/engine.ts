@@ -100,8 +100,10 @@ export class Engine {
   }
 }
 
-/** The worker's file: beside this one in the source; in the binary, where all of it is one file,
- * under the name it has from the main file. */
+/**
+ * The worker's file: beside this one in the source; in the binary, where all of it is one file,
+ * under the name it has from the main file.
+ */
 function workerUrl(): string {
   const isOneFile = import.meta.path === Bun.main;
   return new URL(isOneFile ? "./benchmark/worker.ts" : "./worker.ts", import.meta.url).href;
