@@ -109,10 +109,12 @@ export class KeySampler {
     const heatCommand = countsUses ? "FREQ" : "IDLETIME";
     await Promise.all(
       keys.map(async (key) => {
-        const heat = asksHeat(key) ? counted(["OBJECT", heatCommand, key]) : null;
-        const size = asksSize(key) ? counted(["MEMORY", "USAGE", key]) : null;
-        if (heat !== null) this.#noteHeat(key, numberOf(await heat), elapsedSeconds);
-        if (size !== null) this.#noteSize(key, numberOf(await size));
+        const [heat, size] = await Promise.all([
+          asksHeat(key) ? counted(["OBJECT", heatCommand, key]) : null,
+          asksSize(key) ? counted(["MEMORY", "USAGE", key]) : null,
+        ]);
+        if (heat !== null) this.#noteHeat(key, numberOf(heat), elapsedSeconds);
+        if (size !== null) this.#noteSize(key, numberOf(size));
       }),
     );
     const hot = keepBest(this.#hot, (a, b) => b.heat - a.heat || a.idleSeconds - b.idleSeconds);
@@ -184,14 +186,14 @@ export class KeySampler {
   }
 
   async #askTypes(call: Call, kept: readonly (HotKey | BigKey)[]): Promise<void> {
-    const types = new Map<string, Promise<Reply>>();
-    for (const { key, type } of kept) {
-      if (type === "" && !types.has(key)) types.set(key, call(["TYPE", key]));
-    }
-    for (const entry of kept) {
-      const reply = await types.get(entry.key);
-      if (reply?.kind === "simple") entry.type = reply.text;
-    }
+    const unknown = kept.filter(({ type }) => type === "");
+    await Promise.all(
+      [...new Set(unknown.map(({ key }) => key))].map(async (key) => {
+        const reply = await call(["TYPE", key]);
+        if (reply.kind !== "simple") return;
+        for (const entry of unknown) if (entry.key === key) entry.type = reply.text;
+      }),
+    );
   }
 }
 

@@ -133,4 +133,27 @@ describe("sampling", () => {
     const sample = await new KeySampler().step(call, "noeviction", clock());
     expect(sample).toMatchObject({ hot: [], big: [], commands: 1, error: "NOPERM no permissions" });
   });
+
+  test("fails once and whole where the connection is lost in the middle of a step", async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on("unhandledRejection", note);
+    for (const lost of ["OBJECT", "TYPE"]) {
+      const keys = new Keys(
+        new Map([
+          ["a", { idle: 0, bytes: 1 }],
+          ["b", { idle: 0, bytes: 1 }],
+        ]),
+      );
+      const call: Call = (args) =>
+        args[0] === lost || (lost === "OBJECT" && args[0] === "MEMORY")
+          ? Promise.reject(new Error("lost"))
+          : keys.call(args);
+      const step = new KeySampler().step(call, "noeviction", clock());
+      await expect(step).rejects.toThrow("lost");
+    }
+    await Bun.sleep(0);
+    process.off("unhandledRejection", note);
+    expect(unhandled).toEqual([]);
+  });
 });
