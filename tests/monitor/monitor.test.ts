@@ -266,6 +266,27 @@ describe.skipIf(TMUX === null)("the monitor", () => {
     ascii.keys("q");
     await ascii.shows("exit code 0");
   });
+
+  for (const name of ["xterm-256color", "linux", "vt100", "xterm-kitty", "unheard-of"]) {
+    test(`works in terminals that call themselves ${name}`, async () => {
+      await using server = await startStormdb();
+      const command = ["env", `TERM=${name}`, ...monitor(server.port)];
+      await using terminal = new Terminal(command, SMALL);
+      await terminal.shows("● connected");
+      terminal.keys("2");
+      await terminal.shows("calls, time and mean of this interval");
+      terminal.keys("Right");
+      await terminal.shows("Time▼");
+      terminal.keys("q");
+      await terminal.shows("exit code 0");
+    });
+  }
+
+  test("needs a terminal whose cursor it can move", async () => {
+    await using terminal = new Terminal(["env", "TERM=dumb", ...monitor(1)], SMALL);
+    await terminal.shows("exit code 1");
+    expect(terminal.text()).toContain("--once and --json");
+  });
 });
 
 describe.skipIf(TMUX === null)("the terminal is as it was", () => {
