@@ -117,7 +117,7 @@ class Dashboard {
   #draw(): void {
     const { live } = this.#poller;
     const shown = this.#frozen === null ? live : { ...this.#frozen, link: live.link };
-    const { canvas, scrollMax, zones } = drawScreen(
+    const { canvas, columns, scrollMax, zones } = drawScreen(
       shown,
       this.#view,
       { width: this.#screen.width, height: this.#screen.height },
@@ -125,7 +125,8 @@ class Dashboard {
       { nowMs: performance.now(), nowUnixMs: Date.now() },
     );
     this.#zones = zones;
-    const { page, scrolls } = this.#view;
+    const { columns: known, page, scrolls } = this.#view;
+    if (columns > 0) known[page] = columns;
     scrolls[page] = Math.min(scrolls[page], scrollMax);
     this.#screen.draw(canvas);
   }

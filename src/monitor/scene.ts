@@ -24,6 +24,8 @@ export interface Scene {
   readonly zones: Zone[];
   /** How far the page's table can be scrolled. */
   scrollMax: number;
+  /** How many columns of the table that is sorted have room; 0 without one. */
+  columns: number;
 }
 
 /** Bytes of the server as text for this screen. */

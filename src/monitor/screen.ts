@@ -29,6 +29,8 @@ export interface Screen {
   readonly zones: readonly Zone[];
   /** How far the page can be scrolled. */
   readonly scrollMax: number;
+  /** How many columns of the page's table are shown; 0 without a table to sort. */
+  readonly columns: number;
 }
 
 const WIDTH_MIN = 40;
@@ -68,7 +70,7 @@ export function drawScreen(
   const zones: Zone[] = [];
   if (size.width < WIDTH_MIN || size.height < HEIGHT_MIN) {
     canvas.text(0, 0, `Needs ${WIDTH_MIN}x${HEIGHT_MIN}; q quits`, "warning");
-    return { canvas, zones, scrollMax: 0 };
+    return { canvas, zones, scrollMax: 0, columns: 0 };
   }
   drawHead(canvas, live, view, moment);
   drawTabs(canvas, view, zones);
@@ -76,11 +78,11 @@ export function drawScreen(
   const area = { x: 0, y: 2, width: size.width, height: size.height - 3 };
   if (view.help) {
     drawHelp(canvas, area);
-    return { canvas, zones, scrollMax: 0 };
+    return { canvas, zones, scrollMax: 0, columns: 0 };
   }
   if (live.reading === null) {
     drawWaiting(canvas, live, area);
-    return { canvas, zones, scrollMax: 0 };
+    return { canvas, zones, scrollMax: 0, columns: 0 };
   }
   const scene: Scene = {
     canvas,
@@ -91,9 +93,10 @@ export function drawScreen(
     nowUnixMs: moment.nowUnixMs,
     zones,
     scrollMax: 0,
+    columns: 0,
   };
   DRAW[view.page](scene, area);
-  return { canvas, zones, scrollMax: scene.scrollMax };
+  return { canvas, zones, scrollMax: scene.scrollMax, columns: scene.columns };
 }
 
 function drawHead(canvas: Canvas, live: Live, view: View, moment: Moment): void {

@@ -53,6 +53,7 @@ export function drawTable<Row>(
   const scroll = Math.min(view.scrolls[view.page], scrollMax);
   const visible = rows.slice(scroll, scroll + room);
   let x = area.x;
+  let shownColumns = 0;
   columns.forEach((column, index) => {
     const rest = end - x;
     const width = column.width === 0 ? rest : column.width;
@@ -85,6 +86,8 @@ export function drawTable<Row>(
       put(area.y + 1 + i, column.text(row), column.style?.(row) ?? "plain");
     });
     x += width + 1;
+    shownColumns++;
   });
+  if (sort !== null) scene.columns = shownColumns;
   scene.scrollMax = Math.max(scene.scrollMax, scrollMax);
 }

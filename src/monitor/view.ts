@@ -28,6 +28,8 @@ export interface View {
   intervalMs: number;
   /** Where a page has a table: how it is sorted. */
   readonly sorts: Record<Page, Sort>;
+  /** How many columns each page's table shows; screens correct it, for not all have room. */
+  readonly columns: Record<Page, number>;
   /** Lines left out above, on each page; screens correct what is too much. */
   readonly scrolls: Record<Page, number>;
 }
@@ -39,8 +41,8 @@ const INTERVALS_MS = [100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 const SCROLL_PAGE = 10;
 const FILTER_MAX = 60;
 
-/** How many columns the table of each page can be sorted by; 0 without a table. */
-export const SORTABLE: Readonly<Record<Page, number>> = {
+/** How many columns the table of each page has that it can be sorted by; 0 without any. */
+const SORTABLE: Readonly<Record<Page, number>> = {
   Overview: 10,
   Commands: 10,
   "Slow log": 4,
@@ -63,6 +65,7 @@ export function firstView(intervalMs: number): View {
     typing: false,
     intervalMs,
     sorts: perPage(() => ({ column: 1, descending: true })),
+    columns: { ...SORTABLE },
     scrolls: perPage(() => 0),
   };
   // The newest first, and the oldest connection first.
@@ -89,7 +92,7 @@ function scroll(view: View, by: number): Effect {
 }
 
 function sortNext(view: View, by: number): Effect {
-  const columns = SORTABLE[view.page];
+  const columns = view.columns[view.page];
   if (columns === 0) return "none";
   const { column } = view.sorts[view.page];
   return sortBy(view, (column + by + columns) % columns);
@@ -180,7 +183,7 @@ export function press(view: View, key: string): Effect {
     case "RIGHT":
       return sortNext(view, 1);
     case "r":
-      return SORTABLE[view.page] === 0 ? "none" : sortBy(view, view.sorts[view.page].column);
+      return view.columns[view.page] === 0 ? "none" : sortBy(view, view.sorts[view.page].column);
     case "UP":
     case "k":
     case "MOUSE_WHEEL_UP":

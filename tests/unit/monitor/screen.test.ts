@@ -165,6 +165,13 @@ describe("tables", () => {
     expect(commandNames(chosen)).toEqual(["config|get", "get", "set"]);
   });
 
+  test("have as many columns as there is room for", () => {
+    const columns = (page: "Overview" | "Commands" | "Keys", size: Size) =>
+      draw(liveFigures(), view({ page }), size).columns;
+    expect([columns("Commands", SMALL), columns("Commands", MEDIUM)]).toEqual([8, 10]);
+    expect([columns("Overview", LARGE), columns("Keys", LARGE)]).toEqual([8, 0]);
+  });
+
   test("scroll as far as there are lines", () => {
     const chosen = view({ page: "Commands" });
     const low = { width: 80, height: 8 };

@@ -37,6 +37,10 @@ describe("keys", () => {
     pressed(view, "LEFT", "LEFT", "LEFT");
     expect(view.sorts.Commands).toEqual({ column: 9, descending: true });
     expect(view.sorts.Overview).toEqual({ column: 1, descending: true });
+    // Columns without room are left out.
+    view.columns.Commands = 8;
+    pressed(view, "RIGHT", "LEFT", "LEFT", "LEFT");
+    expect(view.sorts.Commands).toEqual({ column: 7, descending: true });
     pressed(view, "6");
     expect(pressed(view, "LEFT", "r")).toEqual(["none", "none"]);
   });
