@@ -11,6 +11,13 @@ export interface Size {
   readonly height: number;
 }
 
+/** Of terminals that have not been disposed of: tests that time out leave them. */
+const open = new Set<Terminal>();
+
+process.on("exit", () => {
+  for (const terminal of open) terminal.end();
+});
+
 export class Terminal implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "stormdb-monitor-"));
   readonly #socket = join(this.#folder, "tmux");
@@ -31,6 +38,7 @@ export class Terminal implements AsyncDisposable {
         "-x", String(width), "-y", String(height), shell],
       { env: { ...usual, LC_ALL: "C.UTF-8", ...env } },
     );
+    open.add(this);
     this.#tmux("set-option", "-g", "remain-on-exit", "on");
     this.#tmux("set-option", "-g", "window-size", "manual");
   }
@@ -100,8 +108,13 @@ export class Terminal implements AsyncDisposable {
     return this.until(text, (screen) => screen.includes(text));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  end(): void {
+    open.delete(this);
     this.#tmux("kill-server");
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.end();
   }
 }
