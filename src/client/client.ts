@@ -35,6 +35,7 @@ export class Client {
   #socket!: Socket;
   #unsent: Uint8Array[] = [];
   #ended = false;
+  #isScheduled = false;
   #reason = "not connected";
   #raw: ((chunk: Uint8Array) => void) | null = null;
   #drained: (() => void)[] = [];
@@ -86,7 +87,16 @@ export class Client {
     if (this.#ended) return Promise.reject(new ConnectionError("not connected"));
     return new Promise((done, fail) => {
       this.#waiting.push({ done, fail });
-      this.send(encodeCommand(args));
+      this.#unsent.push(encodeCommand(args));
+      // Calls that are made together leave together.
+      if (this.#isScheduled) return;
+      this.#isScheduled = true;
+      queueMicrotask(() => {
+        this.#isScheduled = false;
+        if (this.#ended) return;
+        if (this.#unsent.length > 1) this.#unsent = [Buffer.concat(this.#unsent)];
+        this.#send();
+      });
     });
   }
 
