@@ -56,6 +56,10 @@ export class Client {
       close: () => client.#end("Server closed the connection"),
       error: (_: Socket, error: Error) => client.#end(error.message),
       connectError: () => {},
+      // Of encrypted connections: why a certificate is not trusted comes before the end.
+      handshake: (_: Socket, trusted: boolean, error: Error | null) => {
+        if (!trusted && error !== null && !security?.unchecked) client.#end(error.message);
+      },
     };
     try {
       client.#socket =

@@ -72,7 +72,7 @@ export class ReplyParser {
     this.#at = 0;
   }
 
-  /** The bytes that are not read yet; valid until more are fed. */
+  /** Between two replies: the bytes that are not read yet; valid until more are fed. */
   rest(): Uint8Array {
     return this.#bytes.subarray(this.#at);
   }

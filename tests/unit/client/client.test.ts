@@ -80,6 +80,34 @@ describe("client", () => {
     expect(client.ended).toEqual(true);
   });
 
+  test("bytes are handed over as they come, what was not read before goes first", async () => {
+    const client = await connected((peer, chunk) => {
+      if (chunk[0] === 42) peer.write(latin1("+OK\r\nnot"));
+      else peer.write(latin1(" a reply"));
+    });
+    expect(await client.call(["A"])).toEqual(simple("OK"));
+    let text = "";
+    const whole = new Promise<void>((done) => {
+      client.takeBytes((chunk) => {
+        text += Buffer.from(chunk).toString("latin1");
+        if (text.endsWith("reply")) done();
+      });
+    });
+    await client.send(latin1("go on"));
+    await whole;
+    expect(text).toEqual("not a reply");
+  });
+
+  test("the end is told once, with its reason", async () => {
+    const client = await connected((peer) => peer.end());
+    const ended = new Promise<string>((done) => {
+      client.onEnd = done;
+    });
+    client.send(latin1("x"));
+    expect(await ended).toEqual("Server closed the connection");
+    expect(client.reason).toEqual("Server closed the connection");
+  });
+
   test("nobody there is told as people know it", async () => {
     const port = await freePort();
     const refused = await Client.connect({ host: "127.0.0.1", port }).catch((e: unknown) => e);
