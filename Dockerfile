@@ -17,6 +17,8 @@ RUN bun scripts/build.ts && mkdir -p image/bin image/data && mv stormdb image/bi
 FROM ${BASE_IMAGE}
 COPY --from=build /build/image/bin /usr/local/bin
 COPY --from=build --chown=65532:65532 /build/image/data /data
+# A container that is started anew has another address; Bun would go on to use the old one for 30 s.
+ENV BUN_CONFIG_DNS_TIME_TO_LIVE_SECONDS=0
 USER 65532:65532
 WORKDIR /data
 VOLUME /data

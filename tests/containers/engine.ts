@@ -157,7 +157,7 @@ network_config_dir = ${at("networks")}
 
   /** In place of a distroless base: glibc and a user without rights. */
   async makeBase(image: string): Promise<void> {
-    const folder = this.#newFolder(["nonroot", NONROOT, "/home/nonroot"]);
+    const folder = this.#newFolder(["nonroot", NONROOT, "/data"]);
     await this.#addLibraries(process.execPath, folder);
     await this.#import(folder, image);
   }

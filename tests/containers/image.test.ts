@@ -214,16 +214,20 @@ describe.skipIf(CONTAINERS_MISSING !== "")("containers", () => {
       expect(await engine.output(["./stormdb", "cli", ...words])).toBe("Bun\n");
     });
 
-    test("a primary that was killed has its data again, and its replica follows", async () => {
-      expect(await exec("primary", "SET", "before", "the kill")).toBe("OK");
-      await engine.podman("kill", "--signal", "KILL", PRIMARY);
-      // The restart policy may have been quicker.
-      await engine.run(["podman", "start", PRIMARY]);
-      await answers(PRIMARY);
-      expect(await exec("primary", "MGET", "framework", "before")).toBe("Bun\nthe kill");
-      expect(await exec("primary", "SET", "after", "the kill")).toBe("OK");
-      await replicated("after", "the kill");
-    });
+    test(
+      "a primary that was killed has its data again, and its replica follows",
+      async () => {
+        expect(await exec("primary", "SET", "before", "the kill")).toBe("OK");
+        await engine.podman("kill", "--signal", "KILL", PRIMARY);
+        // The restart policy may have been quicker.
+        await engine.run(["podman", "start", PRIMARY]);
+        await answers(PRIMARY);
+        expect(await exec("primary", "MGET", "framework", "before")).toBe("Bun\nthe kill");
+        expect(await exec("primary", "SET", "after", "the kill")).toBe("OK");
+        await replicated("after", "the kill");
+      },
+      LONG_MS,
+    );
 
     test.skipIf(SENTINEL_MISSING !== "" || REDIS_CLI === null)(
       "profile ha: the sentinels make a replica the primary, and the old one follows it",

@@ -85,7 +85,9 @@ function filesUnder(folder: string): string[] {
   });
 }
 
-const SOURCES = filesUnder(SOURCE).map((path) => relative(SOURCE, path));
+const SOURCES = filesUnder(SOURCE)
+  .map((path) => relative(SOURCE, path))
+  .filter((path) => path !== "README.md");
 const ALL = ["src", "tests", "scripts"]
   .flatMap((folder) => filesUnder(join(ROOT, folder)))
   .map((path) => relative(ROOT, path))
