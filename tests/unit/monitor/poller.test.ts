@@ -36,6 +36,7 @@ class MadeUpServer implements Disposable {
       user: undefined,
       password: undefined,
       database: 0,
+      security: undefined,
     };
   }
 
