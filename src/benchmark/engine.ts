@@ -100,13 +100,13 @@ export class Engine {
   }
 }
 
-/**
- * The worker's file: beside this one in the source; in the binary, where all of it is one file,
- * under the name it has from the main file.
- */
+/** Where the files of a compiled binary are: on Windows, and elsewhere. */
+const INSIDE_BINARY = /\$bunfs|~BUN/;
+
+/** The worker's file: beside this one in the source; in the binary below the main file. */
 function workerUrl(): string {
-  const isOneFile = import.meta.path === Bun.main;
-  return new URL(isOneFile ? "./benchmark/worker.ts" : "./worker.ts", import.meta.url).href;
+  const isCompiled = INSIDE_BINARY.test(import.meta.path);
+  return new URL(isCompiled ? "./benchmark/worker.ts" : "./worker.ts", import.meta.url).href;
 }
 
 class Thread {
