@@ -24,11 +24,16 @@ const NONROOT = 65532;
 const REDIS_USER = 999;
 
 const TOOLS = ["podman", "buildah", "runc", "podman-compose", "tar", "unshare", "ldd"];
+/** Where podman looks for its helpers. */
+const HELPER_FOLDERS = ["/usr/lib/podman", "/usr/libexec/podman", "/usr/local/lib/podman"];
 
 function missing(): string {
   if (process.platform !== "linux") return "they need Linux";
   if (process.getuid?.() !== 0) return "they need to be run as root";
   const absent = TOOLS.filter((tool) => Bun.which(tool) === null);
+  for (const helper of ["netavark", "aardvark-dns"]) {
+    if (!HELPER_FOLDERS.some((folder) => existsSync(join(folder, helper)))) absent.push(helper);
+  }
   if (absent.length === 0) return "";
   return `${absent.join(", ")} not installed (CONTAINERS=1 scripts/test installs what is missing)`;
 }
