@@ -140,7 +140,7 @@ export interface ReplicationService {
   follow(host: string, port: number): void;
   promote(): void;
   /** What a client tells of itself before it follows. */
-  announce(client: Client, field: "port" | "ip" | "capa", value: string): void;
+  announce(client: Client, field: "port" | "ip" | "capa" | "rdb-only", value: string): void;
   acknowledge(client: Client, position: number): void;
   /** The client wants to follow from `position` of stream `id`; returns an error text or "". */
   sync(client: Client, id: string, position: number): string;

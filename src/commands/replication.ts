@@ -71,6 +71,10 @@ function replconf(c: Context): void {
       replication.announce(client, "port", String(port));
     } else if (args.is(i, "ip-address")) {
       replication.announce(client, "ip", args.text(i + 1));
+    } else if (args.is(i, "rdb-only")) {
+      const only = c.integerWithin(i + 1, 0, 1, "ERR value is out of range, must be in [0, 1]");
+      if (Number.isNaN(only)) return;
+      replication.announce(client, "rdb-only", String(only));
     } else if (args.is(i, "capa")) {
       replication.announce(client, "capa", args.text(i + 1).toLowerCase());
     } else if (args.is(i, "ack")) {

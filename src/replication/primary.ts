@@ -22,6 +22,9 @@ export interface Peer {
   readonly isOwed: boolean;
   /** Returns how many bytes were taken. */
   write(bytes: Uint8Array, from: number, length: number): number;
+  /** Closes the connection behind what has been written. */
+  end(): void;
+  /** Closes it at once. */
   terminate(): void;
 }
 
@@ -61,6 +64,8 @@ export class Replica {
   /** It understands data whose end is marked, and new replication ids. */
   capaEof = false;
   capaPsync2 = false;
+  /** It wants the data and nothing more. */
+  rdbOnly = false;
   /** It said SYNC, as before there were places: it is told none, and need not say how far it is. */
   isPlain = false;
   state: ReplicaState = "announced";
@@ -243,7 +248,8 @@ export class Primary {
         }
         replica.state = "loading";
         this.#showsLife(replica);
-        this.#enqueueText(replica, mark);
+        const bytes = Buffer.from(mark, "latin1");
+        this.#enqueue(replica, bytes, () => replica.rdbOnly && replica.peer.end());
       }
       if (error === "") log.notice("Streaming the data to replicas finished");
       this.startSyncs();
@@ -285,7 +291,8 @@ export class Primary {
           this.#enqueue(replica, bytes, next);
           return;
         }
-        if (isThere) {
+        if (isThere && replica.rdbOnly) replica.peer.end();
+        else if (isThere) {
           replica.state = "online";
           replica.ackMs = this.#options.clock.nowMs;
         }

@@ -52,6 +52,10 @@ class ConnectionPeer implements Peer {
     return sent;
   }
 
+  end(): void {
+    this.#client.socket.end();
+  }
+
   terminate(): void {
     this.#close(this.#client);
   }
@@ -198,10 +202,11 @@ export class ServerReplication implements ReplicationService {
     return new ConnectionPeer(client as Connection, this.#close, this.#server.output);
   }
 
-  announce(client: Client, field: "port" | "ip" | "capa", value: string): void {
+  announce(client: Client, field: "port" | "ip" | "capa" | "rdb-only", value: string): void {
     const replica = this.core.primary.announce(this.#peer(client));
     if (field === "port") replica.port = Number(value);
     else if (field === "ip") replica.ip = value;
+    else if (field === "rdb-only") replica.rdbOnly = value === "1";
     else if (value === "eof") replica.capaEof = true;
     else if (value === "psync2") replica.capaPsync2 = true;
   }

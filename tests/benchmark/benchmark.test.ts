@@ -208,7 +208,7 @@ describe("what goes wrong", () => {
     expect(await benchmark(port)).toEqual({
       code: 1,
       out: "",
-      err: `Could not connect to StormDB or Redis at 127.0.0.1:${port}: Connection refused\n`,
+      err: `Could not connect to Redis at 127.0.0.1:${port}: Connection refused\n`,
     });
     const { code, err } = await benchmark(storm.port, "--vs", `127.0.0.1:${port}`);
     expect({ code, names: err.includes(`127.0.0.1:${port}`) }).toEqual({ code: 1, names: true });

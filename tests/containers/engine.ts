@@ -28,6 +28,7 @@ const TOOLS = ["podman", "buildah", "runc", "podman-compose", "tar", "unshare", 
 const HELPER_FOLDERS = ["/usr/lib/podman", "/usr/libexec/podman", "/usr/local/lib/podman"];
 
 function missing(): string {
+  if (process.env.CONTAINERS !== "1") return "run them with CONTAINERS=1 scripts/test";
   if (process.platform !== "linux") return "they need Linux";
   if (process.getuid?.() !== 0) return "they need to be run as root";
   const absent = TOOLS.filter((tool) => Bun.which(tool) === null);
