@@ -61,7 +61,7 @@ test("mistakes are told", () => {
     ["--interval"],
     ["--interval", "0.01"],
     ["--interval", "1h"],
-    ["-p", "x"],
+    ["-p", "70000"],
   ];
   for (const args of mistakes) expect(() => read(...args)).toThrow(UsageError);
 });
