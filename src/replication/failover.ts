@@ -2,6 +2,7 @@
  * FAILOVER: a primary hands its part over. Writes are held back until the chosen replica has all
  * of the stream; then this server follows it, and asks it to take over with the same request.
  */
+import { FAILOVER_IN_PROGRESS } from "../protocol/errors.ts";
 import type { Primary, Replica } from "./primary.ts";
 
 export type FailoverState = "no-failover" | "waiting-for-sync" | "failover-in-progress";
@@ -37,7 +38,7 @@ export class Failover {
 
   /** Returns an error text or "". */
   begin(target: Target | null, timeoutMs: number, force: boolean): string {
-    if (this.state !== "no-failover") return "ERR FAILOVER already in progress.";
+    if (this.state !== "no-failover") return FAILOVER_IN_PROGRESS;
     const replicas = this.#options.primary.followers;
     if (replicas.length === 0) return "ERR FAILOVER requires connected replicas.";
     if (force && (target === null || timeoutMs === 0)) {

@@ -37,7 +37,7 @@ export interface LinkSink {
   /** The stream goes on; its id may be another one. */
   onContinue(id: string): void;
   /** All data comes anew, as it is at this position of that stream. */
-  beginData(id: string, position: number, bytes: number): DataSink;
+  beginData(id: string, position: number): DataSink;
   /** The data is there, and the stream begins. */
   onOnline(): void;
   /** Takes a piece of the stream; it must be done with the bytes when it returns. */
@@ -306,7 +306,7 @@ export class PrimaryLink {
     this.#log.notice(
       `MASTER <-> REPLICA sync: receiving ${byMark === null ? `${this.dataBytes} bytes` : "streamed RDB"} from master`,
     );
-    this.#data = this.#sink.beginData(id, position, this.dataBytes);
+    this.#data = this.#sink.beginData(id, position);
     this.#takeData(new Uint8Array(0));
   }
 

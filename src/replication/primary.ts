@@ -35,7 +35,6 @@ export interface PrimarySettings {
   readonly disklessReplicasMax: number;
   readonly timeoutMs: number;
   readonly pingPeriodMs: number;
-  readonly minReplicas: number;
   readonly maxLagMs: number;
   /** Output limits of replicas, in bytes and ms; 0 for none. */
   readonly hardBytes: number;

@@ -38,7 +38,6 @@ export interface ReplicationSettings extends PrimarySettings {
   readonly announcePort: number;
   /** How data from the primary is taken: by way of a file, or straight into memory. */
   readonly disklessLoad: "disabled" | "on-empty-db" | "swapdb";
-  readonly linkTimeoutMs: number;
 }
 
 export interface ReplicationOptions {
@@ -133,6 +132,24 @@ export class Replication {
     return { id: this.id, position: this.position, databaseIndex: 0 };
   }
 
+  #newId(): string {
+    return this.#options.random.hex(ID_CHARACTERS);
+  }
+
+  /** A stream of which nobody has anything yet. */
+  #beginStream(id: string): void {
+    this.id = id;
+    this.secondId = NO_ID;
+    this.secondPosition = -1;
+  }
+
+  /** The stream goes on under another id; up to here the present one is good too. */
+  #continueStream(id: string): void {
+    this.secondId = this.id;
+    this.secondPosition = this.position;
+    this.id = id;
+  }
+
   #needBacklog(): Backlog {
     if (this.#backlog === null) {
       this.#backlog = new Backlog(this.#position, this.#options.settings().backlogBytes);
@@ -198,10 +215,7 @@ export class Replication {
   follow(peer: Peer, id: string, position: number): void {
     const replica = this.primary.announce(peer);
     if (this.#backlog === null && !this.isReplica) {
-      // A new stream: nobody has anything of it.
-      this.id = this.#options.random.hex(ID_CHARACTERS);
-      this.secondId = NO_ID;
-      this.secondPosition = -1;
+      this.#beginStream(this.#newId());
     }
     this.#options.persistence.flush();
     if (this.#canResume(id, position)) {
@@ -241,8 +255,8 @@ export class Replication {
     }
     // They may be changed while the primary cannot be reached for a wrong one.
     const linkSettings = (): LinkSettings => {
-      const { announceIp, announcePort, linkTimeoutMs, password, user } = settings();
-      return { host, port, user, password, announceIp, announcePort, timeoutMs: linkTimeoutMs };
+      const { announceIp, announcePort, password, timeoutMs, user } = settings();
+      return { host, port, user, password, announceIp, announcePort, timeoutMs };
     };
     this.#applier = new Applier(this.#applierSink());
     log.notice(`REPLICAOF ${host}:${port} enabled`);
@@ -256,9 +270,7 @@ export class Replication {
     if (link === null) return;
     link.stop();
     this.link = null;
-    this.secondId = this.id;
-    this.secondPosition = this.position;
-    this.id = this.#options.random.hex(ID_CHARACTERS);
+    this.#continueStream(this.#newId());
     this.#aloneSinceMs = this.#options.clock.nowMs;
     this.#needBacklog();
     this.#options.persistence.markStream();
@@ -332,17 +344,13 @@ export class Replication {
 
   #continueAs(id: string): void {
     if (id === this.id) return;
-    this.secondId = this.id;
-    this.secondPosition = this.position;
-    this.id = id;
+    this.#continueStream(id);
     this.primary.terminateAll();
   }
 
   /** The stream is another one, and the data belongs to `position` of it. */
   #placeAt(id: string, position: number, databaseIndex: number): void {
-    this.id = id;
-    this.secondId = NO_ID;
-    this.secondPosition = -1;
+    this.#beginStream(id);
     this.#position = position;
     this.#backlog = new Backlog(position, this.#options.settings().backlogBytes);
     this.#options.applied.databaseIndex = databaseIndex;
@@ -437,9 +445,7 @@ export class Replication {
     if (backlogTtlMs === 0 || nowMs - this.#aloneSinceMs <= backlogTtlMs) return;
     // Nobody comes back: the stream ends, and the next one has another id.
     this.#dropBacklog();
-    this.id = this.#options.random.hex(ID_CHARACTERS);
-    this.secondId = NO_ID;
-    this.secondPosition = -1;
+    this.#beginStream(this.#newId());
   }
 
   stop(): void {

@@ -231,7 +231,7 @@ export class ServerReplication implements ReplicationService {
   takeOver(id: string): string {
     if (!this.isReplica) return "ERR PSYNC FAILOVER can't be sent to a master.";
     // It leads back to this server, which is handing its part over.
-    if (this.failoverState.state !== "no-failover") return "ERR FAILOVER already in progress.";
+    if (this.failoverState.state !== "no-failover") return errors.FAILOVER_IN_PROGRESS;
     if (id !== this.core.id) return "ERR PSYNC FAILOVER replid must match my replid.";
     this.#server.log.warning("Failover request received, this server becomes the primary");
     this.promote();
@@ -321,7 +321,6 @@ export function replicationSettings(config: Config, port: number): ReplicationSe
     disklessReplicasMax: config.number("repl-diskless-sync-max-replicas"),
     timeoutMs: ms("repl-timeout"),
     pingPeriodMs: ms("repl-ping-replica-period"),
-    minReplicas: config.number("min-replicas-to-write"),
     maxLagMs: ms("min-replicas-max-lag"),
     hardBytes,
     softBytes,
@@ -333,6 +332,5 @@ export function replicationSettings(config: Config, port: number): ReplicationSe
     announceIp: config.text("replica-announce-ip"),
     announcePort: config.number("replica-announce-port") || port,
     disklessLoad: config.text("repl-diskless-load") as ReplicationSettings["disklessLoad"],
-    linkTimeoutMs: ms("repl-timeout"),
   };
 }

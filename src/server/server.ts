@@ -481,7 +481,7 @@ export class Server implements Services {
   /** The server has become a replica, or a primary. */
   roleChanged(): void {
     const { isReplica } = this.replication;
-    this.keyspace.keepsExpired = isReplica && this.config.flag("replica-read-only");
+    this.#updateExpiry();
     if (isReplica) {
       for (const client of [...this.clients.values()]) {
         if (!client.isWaiting) continue;
@@ -490,6 +490,12 @@ export class Server implements Services {
       }
     } else this.#background.plan();
     this.updateRefusals();
+  }
+
+  /** A replica that clients cannot write to leaves it to the primary to remove keys. */
+  #updateExpiry(): void {
+    const { isReplica } = this.replication;
+    this.keyspace.keepsExpired = isReplica && this.config.flag("replica-read-only");
   }
 
   get linkClient(): Client | null {
@@ -605,7 +611,7 @@ export class Server implements Services {
     this.updateRefusals();
     switch (name) {
       case "replica-read-only":
-        this.keyspace.keepsExpired = this.replication.isReplica && config.flag(name);
+        this.#updateExpiry();
         break;
       case "loglevel":
         this.log.level = config.text(name) as LogLevel;
