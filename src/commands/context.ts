@@ -3,6 +3,7 @@
  * and server as far as commands need them. One object serves all calls.
  */
 import { parseInteger } from "../base/number-text.ts";
+import { TextCache } from "../base/text-cache.ts";
 import type { Journal } from "../persistence/journal.ts";
 import type { CommandWriter } from "../protocol/command-writer.ts";
 import * as errors from "../protocol/errors.ts";
@@ -260,6 +261,7 @@ export class Context {
   db: Database;
   client!: Client;
   readonly events: KeyEventService;
+  readonly #names = new TextCache();
   /** Whether the client may be made to wait; not within a transaction. */
   mayBlock = true;
   /** Changes made to the keyspace by this call. */
@@ -268,6 +270,8 @@ export class Context {
   journal: Journal | null = null;
   /** The call has written its effect itself. */
   effectWritten = false;
+  /** The call has taken longer than its arguments let expect: it is timed by itself. */
+  isLong = false;
   /** Indexes of arguments that are secrets, which no log may show. */
   readonly secrets: number[] = [];
 
@@ -286,6 +290,12 @@ export class Context {
   effect(count: number): CommandWriter | null {
     this.effectWritten = true;
     return this.journal === null ? null : this.journal.begin(this.db.index, count);
+  }
+
+  /** The argument as text, where the same ones come often, as channels' names do. */
+  name(index: number): string {
+    const { args } = this;
+    return this.#names.text(args.bytes, args.start[index]!, args.length[index]!);
   }
 
   /** Repeats the call on replicas, though it changes no data. */

@@ -10,6 +10,9 @@ import { helpCommand } from "./help.ts";
 import { allKeys, oneKey } from "./key-specs.ts";
 import { subcommands } from "./subcommand.ts";
 
+/** A message to more clients, or past more patterns, is timed by itself. */
+const QUICK_STEPS = 16;
+
 /** Subscriptions that replies count: shard channels by themselves, all others together. */
 function counted(c: Context, kind: Kind): number {
   const { subscriptions } = c.client;
@@ -63,18 +66,20 @@ function unsubscribe(c: Context, kind: Kind): void {
   if (names.length === 0) confirm(c, mark, null, kind);
 }
 
-function publish(c: Context): void {
-  const { args } = c;
-  const { pubsub } = c.server;
-  c.reply.integer(pubsub.publish(args.text(1), args.bytes, args.start[2]!, args.length[2]!));
+function replyReceivers(c: Context, receivers: number): void {
+  c.isLong = receivers + c.server.pubsub.nameCount(PATTERN) > QUICK_STEPS;
+  c.reply.integer(receivers);
   c.repeatOnReplicas();
 }
 
+function publish(c: Context): void {
+  const { bytes, length, start } = c.args;
+  replyReceivers(c, c.server.pubsub.publish(c.name(1), bytes, start[2]!, length[2]!));
+}
+
 function spublish(c: Context): void {
-  const { args } = c;
-  const { pubsub } = c.server;
-  c.reply.integer(pubsub.publishToShard(args.text(1), args.bytes, args.start[2]!, args.length[2]!));
-  c.repeatOnReplicas();
+  const { bytes, length, start } = c.args;
+  replyReceivers(c, c.server.pubsub.publishToShard(c.name(1), bytes, start[2]!, length[2]!));
 }
 
 // ── PUBSUB ───────────────────────────────────────────────────────────────────────────────────
@@ -163,6 +168,7 @@ export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
   }),
   {
     name: "publish",
+    quickArguments: 3,
     group: "pubsub",
     since: "2.0.0",
     complexity: "O(N+M), N being the number of receivers and M of patterns",
@@ -175,6 +181,7 @@ export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "spublish",
+    quickArguments: 3,
     group: "pubsub",
     since: "7.0.0",
     complexity: "O(N), N being the number of receivers",

@@ -65,6 +65,13 @@ export class RequestQueue {
     }
   }
 
+  /** Empties the queue, which keeps its memory. */
+  clear(): void {
+    this.#end = 0;
+    this.#spanEnd = 0;
+    this.#offsets.length = 0;
+  }
+
   /** Gives the memory back; the queue must not be used again. */
   free(): void {
     freeBytes(this.#bytes);

@@ -45,6 +45,9 @@ export class PubSub<S extends Subscriber> {
   readonly #outlet: Outlet<S>;
   /** Listeners by name, by kind. */
   readonly #listeners: readonly Map<string, Set<S>>[] = [new Map(), new Map(), new Map()];
+  /** Where the message stands in the writer of each protocol; a start of -1 before it has been encoded. */
+  readonly #starts = [-1, -1, -1, -1];
+  readonly #ends = [0, 0, 0, 0];
 
   constructor(outlet: Outlet<S>) {
     this.#outlet = outlet;
@@ -53,6 +56,11 @@ export class PubSub<S extends Subscriber> {
   /** Names that somebody listens to. */
   names(kind: Kind): Iterable<string> {
     return this.#listeners[kind]!.keys();
+  }
+
+  /** Whether anybody listens to a channel or a pattern. */
+  get hasListeners(): boolean {
+    return this.#listeners[CHANNEL]!.size + this.#listeners[PATTERN]!.size > 0;
   }
 
   nameCount(kind: Kind): number {
@@ -130,9 +138,10 @@ export class PubSub<S extends Subscriber> {
     length: number,
   ): number {
     const outlet = this.#outlet;
-    /** Where the message stands in the writer of each protocol, once it has been encoded. */
-    const starts = [-1, -1, -1, -1];
-    const ends = [0, 0, 0, 0];
+    const starts = this.#starts;
+    const ends = this.#ends;
+    starts[2] = -1;
+    starts[3] = -1;
     for (const client of clients) {
       const { protocol } = client;
       if (starts[protocol]! < 0) {

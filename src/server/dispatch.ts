@@ -272,13 +272,13 @@ export class Dispatch {
     if (this.#monitors.count > 0 && (command.bits & ADMIN) === 0) {
       this.#monitors.show(client, client.database.index, request, context.secrets);
     }
-    if (isQuick) {
+    if (isQuick && !context.isLong) {
       if (command.untimedCalls++ === 0) this.#untimed.push(command);
       this.#untimedCalls++;
       return;
     }
-    // Those of a transaction, if this was an EXEC.
-    if (this.#untimedCalls > 0) this.#timeQuickCalls();
+    // Those of a transaction, if this was an EXEC. Quick ones before a long one share in what follows.
+    if (!isQuick && this.#untimedCalls > 0) this.#timeQuickCalls();
     const now = this.#clock.monotonicUs();
     const usec = now - started;
     this.#timedUs = now;
@@ -327,6 +327,7 @@ export class Dispatch {
     context.dirty = 0;
     context.journal = this.#journal;
     context.effectWritten = false;
+    context.isLong = false;
   }
 
   /** Puts the command into the journal, if it has changed something and not done so itself. */

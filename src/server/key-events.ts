@@ -96,8 +96,8 @@ export class KeyEvents implements KeyEventService {
     length: number,
   ): void {
     const classes = this.#classes;
-    if ((classes & kind) === 0) return;
     const pubsub = this.#pubsub;
+    if ((classes & kind) === 0 || !pubsub.hasListeners) return;
     if (classes & KEYSPACE_EVENTS) {
       const channel = `__keyspace@${database.index}__:${latin1Text(key, from, from + length)}`;
       pubsub.publish(channel, latin1(event), 0, event.length);

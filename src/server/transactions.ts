@@ -9,6 +9,10 @@ import { RequestQueue } from "../protocol/request-queue.ts";
 import type { Connection } from "./connection.ts";
 import type { KeyEvents } from "./key-events.ts";
 
+/** A transaction that has ended is used again, unless it has become large. */
+const SPARE_BYTES_MAX = 1 << 16;
+const SPARES_MAX = 64;
+
 /** What a client has queued since MULTI. */
 export class Transaction {
   readonly requests = new RequestQueue();
@@ -25,6 +29,13 @@ export class Transaction {
     this.requests.push(request);
     this.bits |= command.bits;
   }
+
+  clear(): void {
+    this.requests.clear();
+    this.commands.length = 0;
+    this.bits = 0;
+    this.aborted = false;
+  }
 }
 
 export interface TransactionOptions {
@@ -37,6 +48,7 @@ export interface TransactionOptions {
 export class Transactions implements TransactionService {
   readonly #options: TransactionOptions;
   readonly #request = new Request();
+  readonly #spares: Transaction[] = [];
   /** A transaction is being executed. */
   executing = false;
 
@@ -45,11 +57,21 @@ export class Transactions implements TransactionService {
   }
 
   begin(client: Connection): void {
-    client.transaction = new Transaction();
+    client.transaction = this.#spares.pop() ?? new Transaction();
+  }
+
+  #end(transaction: Transaction): void {
+    const { requests } = transaction;
+    if (requests.usedBytes > SPARE_BYTES_MAX || this.#spares.length === SPARES_MAX) {
+      requests.free();
+      return;
+    }
+    transaction.clear();
+    this.#spares.push(transaction);
   }
 
   discard(client: Connection): void {
-    client.transaction?.requests.free();
+    if (client.transaction !== null) this.#end(client.transaction);
     client.transaction = null;
     this.#options.events.unwatch(client);
   }
@@ -57,11 +79,10 @@ export class Transactions implements TransactionService {
   execute(client: Connection): void {
     const { events, persistence, reply, run } = this.#options;
     const transaction = client.transaction!;
-    const { commands, requests } = transaction;
-    const isBroken = events.isBroken(client);
-    if (transaction.aborted || isBroken) {
+    const { aborted, commands, requests } = transaction;
+    if (aborted || events.isBroken(client)) {
       this.discard(client);
-      if (transaction.aborted) reply.error(errors.EXEC_ABORT);
+      if (aborted) reply.error(errors.EXEC_ABORT);
       else reply.nullArray();
       return;
     }
@@ -76,6 +97,6 @@ export class Transactions implements TransactionService {
     }
     persistence.endBlock();
     this.executing = false;
-    requests.free();
+    this.#end(transaction);
   }
 }

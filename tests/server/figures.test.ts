@@ -34,6 +34,18 @@ describe("SLOWLOG", () => {
     ]);
   });
 
+  test("a message past many patterns counts by itself, though most messages are timed together", async () => {
+    await using storm = await startStormdb("--slowlog-log-slower-than", "1");
+    const listener = await storm.connect();
+    await listener.call("PSUBSCRIBE", ...Array.from({ length: 5000 }, (_, i) => `n*${i}`));
+    const client = await storm.connect();
+    await client.call("SLOWLOG", "RESET");
+    expect(await callLines(client, "PUBLISH none x", "SLOWLOG GET 1")).toEqual([
+      ":0\r\n",
+      expect.stringContaining("$7\r\nPUBLISH\r\n"),
+    ]);
+  });
+
   sameAsRedis("with 0 it records everything, shortened; with -1 nothing", [], async (server) => {
     const client = await server.connect();
     const many = Array.from({ length: 40 }, (_, i) => `key:${i}`);
