@@ -22,9 +22,9 @@ async function run(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
   switch (command) {
     case "server": {
-      const { runServer, SERVER_USAGE } = await import("./server/main.ts");
+      const { runServer, serverUsage } = await import("./server/main.ts");
       if (rest[0] === "--help" || rest[0] === "-h") {
-        process.stdout.write(SERVER_USAGE);
+        process.stdout.write(serverUsage());
         return 0;
       }
       return runServer(rest);

@@ -3,10 +3,22 @@ import { appendFileSync, readFileSync } from "node:fs";
 import { Log } from "../base/log.ts";
 import { STORMDB_VERSION } from "../version.ts";
 import { Config, ConfigError } from "./config.ts";
+import { DIRECTIVES } from "./directives.ts";
 import { human } from "./info.ts";
 import { Server } from "./server.ts";
 
-export const SERVER_USAGE = `Usage: stormdb server [file.conf] [--name value ...]
+/** The text of --help, with every directive. */
+export function serverUsage(): string {
+  const width = Math.max(...[...DIRECTIVES.keys()].map((name) => name.length));
+  const groups = Map.groupBy(DIRECTIVES, ([, { group }]) => group);
+  const list = [...groups].map(([group, entries]) => {
+    const lines = entries.map(([name, { about, directive }]) => {
+      const value = directive.default === "" ? "" : ` (${directive.default})`;
+      return `  ${name.padEnd(width)}  ${about}${value}\n`;
+    });
+    return `\n${group}:\n${lines.join("")}`;
+  });
+  return `Usage: stormdb server [file.conf] [--name value ...]
 
 Starts a server. The file has the syntax of redis.conf; every directive can also be given as
 --name value, which goes before the file's.
@@ -15,7 +27,10 @@ Examples:
   stormdb server
   stormdb server --port 7777 --requirepass secret
   stormdb server stormdb.conf --loglevel verbose
-`;
+
+Directives, and what they are if nobody says otherwise:
+${list.join("")}`;
+}
 
 /** Runs until the server has stopped; resolves to the exit code. */
 export async function runServer(args: readonly string[]): Promise<number> {
