@@ -59,7 +59,9 @@ function configurationPage(): string {
     const rows = entries.map(([name, { about, alias, directive, fixed }]) => {
       const given = directive.default === "" ? "" : `\`${cell(directive.default)}\``;
       const choices =
-        directive.kind === "choice" ? `: ${directive.choices.map((c) => `\`${c}\``).join(" ")}` : "";
+        directive.kind === "choice"
+          ? `: ${directive.choices.map((c) => `\`${c}\``).join(" ")}`
+          : "";
       const other = alias === undefined ? "" : ` (or \`${alias}\`)`;
       return `| \`${name}\`${other} | ${given} | ${cell(about)}${choices} | ${fixed ? "at the start" : ""} |`;
     });
