@@ -32,7 +32,8 @@ export interface CommandSpec {
     | "connection"
     | "server"
     | "pubsub"
-    | "transactions";
+    | "transactions"
+    | "cluster";
   readonly since: string;
   readonly complexity: string;
   readonly summary: string;

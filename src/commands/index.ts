@@ -1,5 +1,7 @@
 /** Every command of the server. */
+import { ACL_COMMANDS } from "./acl.ts";
 import { BLOCKING_LIST_COMMANDS } from "./blocking-lists.ts";
+import { CLUSTER_COMMANDS } from "./cluster.ts";
 import type { CommandSpec } from "./command.ts";
 import { CONNECTION_COMMANDS } from "./connection.ts";
 import { DEBUG_COMMAND_SPECS } from "./debug.ts";
@@ -27,6 +29,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...PERSISTENCE_COMMANDS,
   ...REPLICATION_COMMANDS,
   ...SERVER_COMMANDS,
+  ...ACL_COMMANDS,
+  ...CLUSTER_COMMANDS,
   ...LATENCY_COMMANDS,
   ...INTROSPECTION_COMMANDS,
   ...DEBUG_COMMAND_SPECS,

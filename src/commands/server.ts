@@ -153,6 +153,7 @@ function monitor(c: Context): void {
 }
 
 const configCommand = subcommands({ group: "server", flags: "admin noscript loading stale" });
+const moduleCommand = subcommands({ group: "server", flags: "admin noscript" });
 const memoryCommand = subcommands({ group: "server", flags: "readonly" });
 const slowlogCommand = subcommands({ group: "server", flags: "admin loading stale" });
 
@@ -258,6 +259,22 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
         syntax: "key [SAMPLES count]",
       }),
       helpCommand("server", "4.0.0"),
+    ],
+  },
+  {
+    name: "module",
+    group: "server",
+    since: "4.0.0",
+    complexity: "Depends on subcommand.",
+    summary: "A container for commands about modules; there are none.",
+    arity: -2,
+    flags: "",
+    subcommands: [
+      moduleCommand("list", "4.0.0", 2, "Returns the modules.", (c) => c.reply.array(0), {
+        complexity: "O(N), N being the number of modules",
+        tips: "nondeterministic_output_order",
+      }),
+      helpCommand("server", "5.0.0"),
     ],
   },
   {

@@ -62,6 +62,7 @@ export const NOT_ENOUGH_REPLICAS = "NOREPLICAS Not enough good replicas to write
 export const PRIMARY_DOWN =
   "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
 export const NO_PRIMARY_LINK = "NOMASTERLINK Can't SYNC while not connected with my master";
+export const NO_CLUSTER = "ERR This instance has cluster support disabled";
 export const FAILOVER_IN_PROGRESS = "ERR FAILOVER already in progress.";
 export const WAIT_ON_REPLICA =
   "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.";
