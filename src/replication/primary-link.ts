@@ -9,6 +9,7 @@ import type { Socket } from "bun";
 import { freeBytes, latin1Text } from "../base/bytes.ts";
 import type { Log } from "../base/log.ts";
 import { encodeCommand } from "../protocol/command-encoder.ts";
+import { PayloadReader } from "../protocol/payload.ts";
 
 export interface LinkSettings {
   readonly host: string;
@@ -52,14 +53,10 @@ export type LinkState = "connect" | "connecting" | "handshake" | "sync" | "conne
 const RETRY_MS_MIN = 200;
 const RETRY_MS_MAX = 5000;
 const LINE_BYTES_MAX = 4096;
-const EOF_MARK_BYTES = 40;
 const NEWLINE = Uint8Array.of(10);
 
 /** The primary's answer was not what it should be. */
 class HandshakeError extends Error {}
-
-/** How the data's end is found: by its length, or by a mark behind it. */
-type Frame = { readonly kind: "length"; left: number } | { readonly kind: "mark"; mark: string };
 
 export class PrimaryLink {
   readonly #settings: () => LinkSettings;
@@ -88,10 +85,10 @@ export class PrimaryLink {
   #held: Uint8Array[] | null = null;
   /** All data has come and is being loaded. */
   #isLoading = false;
-  #data: DataSink | null = null;
-  #frame: Frame = { kind: "length", left: 0 };
-  /** The last bytes of the data so far, which may be the beginning of the mark. */
-  #tail: Uint8Array = new Uint8Array(0);
+  /** The data that is coming. */
+  #data: { readonly sink: DataSink; readonly payload: PayloadReader } | null = null;
+  /** What has come of the stream while the data was being loaded. */
+  #waiting: Uint8Array[] | null = null;
   #unsent: Uint8Array[] = [];
 
   /** `settings`: as they are now; host and port stay the same. */
@@ -191,8 +188,9 @@ export class PrimaryLink {
     this.#onLine = null;
     this.#held = null;
     this.#unsent = [];
-    this.#data?.abandon();
+    this.#data?.sink.abandon();
     this.#data = null;
+    this.#waiting = null;
   }
 
   /** The primary has been silent for too long. */
@@ -291,62 +289,34 @@ export class PrimaryLink {
   // ── The data ───────────────────────────────────────────────────────────────────────────────
 
   #beginData(id: string, position: number, head: string): void {
-    const byMark = /^\$EOF:(.{40})$/.exec(head);
-    const byLength = /^\$([0-9]+)$/.exec(head);
-    if (byMark === null && byLength === null) {
+    const payload = PayloadReader.behind(head);
+    if (payload === null) {
       throw new HandshakeError(`Bad protocol from MASTER, the data should begin: '${head}'`);
     }
-    this.dataBytes = byLength === null ? 0 : Number(byLength[1]);
+    const { length } = payload;
+    this.dataBytes = length ?? 0;
     this.dataTakenBytes = 0;
-    this.#tail = new Uint8Array(0);
-    this.#frame =
-      byMark === null
-        ? { kind: "length", left: this.dataBytes }
-        : { kind: "mark", mark: byMark[1]! };
     this.#log.notice(
-      `MASTER <-> REPLICA sync: receiving ${byMark === null ? `${this.dataBytes} bytes` : "streamed RDB"} from master`,
+      `MASTER <-> REPLICA sync: receiving ${length === null ? "streamed RDB" : `${length} bytes`} from master`,
     );
-    this.#data = this.#sink.beginData(id, position);
+    this.#data = { sink: this.#sink.beginData(id, position), payload };
+    // Where there is none, it is complete.
     this.#takeData(new Uint8Array(0));
   }
 
   #takeData(chunk: Uint8Array): void {
-    const frame = this.#frame;
-    const data = this.#data!;
+    const { payload, sink } = this.#data!;
     this.dataTakenBytes += chunk.length;
-    if (frame.kind === "length") {
-      const own = Math.min(frame.left, chunk.length);
-      frame.left -= own;
-      if (own > 0) data.take(chunk.subarray(0, own));
-      if (frame.left === 0) this.#finishData(chunk.slice(own));
-      return;
-    }
-    // Nothing follows the mark until this side has said that the data has come.
-    const tail = this.#tail;
-    const surplus = Math.max(0, tail.length + chunk.length - EOF_MARK_BYTES);
-    const fromTail = Math.min(surplus, tail.length);
-    const fromChunk = surplus - fromTail;
-    if (fromTail > 0) data.take(tail.subarray(0, fromTail));
-    if (fromChunk > 0) data.take(chunk.subarray(0, fromChunk));
-    const kept = new Uint8Array(tail.length - fromTail + chunk.length - fromChunk);
-    kept.set(tail.subarray(fromTail));
-    kept.set(chunk.subarray(fromChunk), tail.length - fromTail);
-    this.#tail = kept;
-    if (latin1Text(kept) === frame.mark) this.#finishData(new Uint8Array(0));
+    const rest = payload.feed(chunk, (bytes) => sink.take(bytes));
+    if (rest !== null) this.#finishData(sink, rest);
   }
 
   /** `rest`: what came of the stream already. */
-  #finishData(rest: Uint8Array): void {
-    const data = this.#data!;
+  #finishData(data: DataSink, rest: Uint8Array): void {
     const socket = this.#socket;
-    const waiting: Uint8Array[] = rest.length === 0 ? [] : [rest];
-    this.#data = {
-      // The stream waits until the data has been loaded.
-      take: (bytes) => waiting.push(bytes.slice()),
-      finish: () => Promise.resolve(),
-      abandon: () => {},
-    };
-    this.#frame = { kind: "length", left: Number.POSITIVE_INFINITY };
+    const waiting = rest.length > 0 ? [rest.slice()] : [];
+    this.#data = null;
+    this.#waiting = waiting;
     this.#isLoading = true;
     const finished = data.finish().finally(() => {
       this.#isLoading = false;
@@ -355,7 +325,7 @@ export class PrimaryLink {
     finished.then(
       () => {
         if (socket !== this.#socket || this.#stopped) return;
-        this.#data = null;
+        this.#waiting = null;
         this.#online();
         for (const bytes of waiting) this.#sink.onStream(bytes);
       },
@@ -373,6 +343,7 @@ export class PrimaryLink {
 
   #take(chunk: Uint8Array): void {
     if (this.#data !== null) this.#takeData(chunk);
+    else if (this.#waiting !== null) this.#waiting.push(chunk.slice());
     else if (this.state === "connected") this.#sink.onStream(chunk);
     else {
       this.#receiveLines(chunk);

@@ -11,6 +11,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { SnapshotSink } from "../persistence/snapshot.ts";
+import { PAYLOAD_MARK_BYTES } from "../protocol/payload.ts";
 import type { Backlog } from "./backlog.ts";
 
 /** The connection to a replica, as far as it matters here. */
@@ -113,7 +114,6 @@ export interface PrimaryOptions {
   readonly onAck: () => void;
 }
 
-const EOF_MARK_CHARACTERS = 40;
 const FILE_PIECE_BYTES = 1 << 17;
 const NEWLINE = Uint8Array.of(10);
 const NEWLINE_MS = 1000;
@@ -220,7 +220,7 @@ export class Primary {
 
   #syncDirectly(replicas: readonly Replica[]): void {
     const { log, random, snapshot } = this.#options;
-    const mark = random.hex(EOF_MARK_CHARACTERS);
+    const mark = random.hex(PAYLOAD_MARK_BYTES);
     const isThere = (replica: Replica) => this.#replicas.get(replica.peer.id) === replica;
     const sink: SnapshotSink = {
       get failed() {
