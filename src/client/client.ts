@@ -1,6 +1,7 @@
 /** A small client: one connection, commands answered in order. */
 import type { Socket } from "bun";
 import { encodeCommand } from "../protocol/command-encoder.ts";
+import { Outbox } from "../protocol/outbox.ts";
 import { type Reply, ReplyParser } from "../protocol/reply-parser.ts";
 
 export interface Address {
@@ -33,7 +34,7 @@ export class Client {
   readonly #parser = new ReplyParser();
   readonly #waiting: Waiting[] = [];
   #socket!: Socket;
-  #unsent: Uint8Array[] = [];
+  readonly #outbox = new Outbox();
   #ended = false;
   #isScheduled = false;
   #reason = "not connected";
@@ -91,14 +92,14 @@ export class Client {
     if (this.#ended) return Promise.reject(new ConnectionError("not connected"));
     return new Promise((done, fail) => {
       this.#waiting.push({ done, fail });
-      this.#unsent.push(encodeCommand(args));
+      this.#outbox.push(encodeCommand(args));
       // Calls that are made together leave together.
       if (this.#isScheduled) return;
       this.#isScheduled = true;
       queueMicrotask(() => {
         this.#isScheduled = false;
         if (this.#ended) return;
-        if (this.#unsent.length > 1) this.#unsent = [Buffer.concat(this.#unsent)];
+        this.#outbox.join();
         this.#send();
       });
     });
@@ -113,9 +114,9 @@ export class Client {
   /** Sends bytes as they are. Resolves when they have left, and at once where the connection ends. */
   send(bytes: Uint8Array): Promise<void> | void {
     if (this.#ended) return;
-    this.#unsent.push(bytes);
+    this.#outbox.push(bytes);
     this.#send();
-    if (this.#unsent.length > 0) return new Promise((done) => this.#drained.push(done));
+    if (!this.#outbox.isEmpty) return new Promise((done) => this.#drained.push(done));
   }
 
   /** From now on what comes is handed over as bytes. What had come already goes first. */
@@ -131,15 +132,8 @@ export class Client {
   }
 
   #send(): void {
-    while (this.#unsent.length > 0) {
-      const head = this.#unsent[0]!;
-      const sent = Math.max(0, this.#socket.write(head));
-      if (sent < head.length) {
-        this.#unsent[0] = head.subarray(sent);
-        return;
-      }
-      this.#unsent.shift();
-    }
+    this.#outbox.sendTo(this.#socket);
+    if (!this.#outbox.isEmpty) return;
     for (const done of this.#drained.splice(0)) done();
   }
 

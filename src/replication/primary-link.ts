@@ -9,6 +9,7 @@ import type { Socket } from "bun";
 import { freeBytes, latin1Text } from "../base/bytes.ts";
 import type { Log } from "../base/log.ts";
 import { encodeCommand } from "../protocol/command-encoder.ts";
+import { Outbox } from "../protocol/outbox.ts";
 import { PayloadReader } from "../protocol/payload.ts";
 
 export interface LinkSettings {
@@ -89,7 +90,7 @@ export class PrimaryLink {
   #data: { readonly sink: DataSink; readonly payload: PayloadReader } | null = null;
   /** What has come of the stream while the data was being loaded. */
   #waiting: Uint8Array[] | null = null;
-  #unsent: Uint8Array[] = [];
+  readonly #outbox = new Outbox();
 
   /** `settings`: as they are now; host and port stay the same. */
   constructor(settings: () => LinkSettings, sink: LinkSink, log: Log, takesOver = false) {
@@ -187,7 +188,7 @@ export class PrimaryLink {
     this.#line = "";
     this.#onLine = null;
     this.#held = null;
-    this.#unsent = [];
+    this.#outbox.clear();
     this.#data?.sink.abandon();
     this.#data = null;
     this.#waiting = null;
@@ -197,7 +198,7 @@ export class PrimaryLink {
   checkTimeout(nowMs: number): void {
     if (this.#isLoading) {
       // It does not look at what comes, but tells the primary that it is still there.
-      if (this.#socket !== null) this.#unsent.push(NEWLINE);
+      if (this.#socket !== null) this.#outbox.push(NEWLINE);
       this.#flush();
       return;
     }
@@ -207,20 +208,12 @@ export class PrimaryLink {
   }
 
   send(words: readonly string[]): void {
-    this.#unsent.push(encodeCommand(words));
+    this.#outbox.push(encodeCommand(words));
     this.#flush();
   }
 
   #flush(): void {
-    while (this.#unsent.length > 0 && this.#socket !== null) {
-      const head = this.#unsent[0]!;
-      const sent = Math.max(0, this.#socket.write(head));
-      if (sent < head.length) {
-        this.#unsent[0] = head.subarray(sent);
-        return;
-      }
-      this.#unsent.shift();
-    }
+    if (this.#socket !== null) this.#outbox.sendTo(this.#socket);
   }
 
   /** Goes on at once with another connection, as after a stream that made no sense. */
