@@ -27,7 +27,7 @@ export function grouped(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
-/** 512 B, 1.50 KB, 23.4 MB: units of 1024, as INFO has them. */
+/** 512 B, 1.50 KB, 23.4 MB: units of 1024 as in INFO, but of few digits, for columns. */
 export function bytes(value: number): string {
   if (Number.isNaN(value)) return UNKNOWN;
   return scaled(value, 1024, [" B", " KB", " MB", " GB", " TB", " PB"]);

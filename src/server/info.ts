@@ -1,5 +1,6 @@
 /** The text of INFO: Redis's sections and field names. */
 import { totalmem } from "node:os";
+import { humanBytes } from "../base/human-bytes.ts";
 import { percentileUsec } from "../commands/command.ts";
 import { CHANNEL, PATTERN, SHARD } from "../pubsub/pubsub.ts";
 import { hostOf } from "../replication/failover.ts";
@@ -111,21 +112,21 @@ function memoryFields(server: Server): Fields {
   const limit = server.config.number("maxmemory");
   return [
     ["used_memory", used],
-    ["used_memory_human", human(used)],
+    ["used_memory_human", humanBytes(used)],
     ["used_memory_rss", rss],
-    ["used_memory_rss_human", human(rss)],
+    ["used_memory_rss_human", humanBytes(rss)],
     ["used_memory_peak", heap.peakBytes],
-    ["used_memory_peak_human", human(heap.peakBytes)],
+    ["used_memory_peak_human", humanBytes(heap.peakBytes)],
     ["used_memory_peak_perc", `${((used / Math.max(1, heap.peakBytes)) * 100).toFixed(2)}%`],
     ["used_memory_startup", server.startupBytes],
     ["used_memory_dataset", used - server.startupBytes],
     ["used_memory_js_heap", heapUsed],
     ["total_system_memory", total],
-    ["total_system_memory_human", human(total)],
+    ["total_system_memory_human", humanBytes(total)],
     ["cgroup_memory_limit", server.cgroupLimitBytes],
-    ["cgroup_memory_limit_human", human(server.cgroupLimitBytes)],
+    ["cgroup_memory_limit_human", humanBytes(server.cgroupLimitBytes)],
     ["maxmemory", limit],
-    ["maxmemory_human", human(limit)],
+    ["maxmemory_human", humanBytes(limit)],
     ["maxmemory_policy", server.config.text("maxmemory-policy")],
     ["mem_fragmentation_ratio", (rss / Math.max(1, used)).toFixed(2)],
     ["mem_clients_normal", server.clientBytes()],
@@ -336,17 +337,4 @@ function keyspaceFields(server: Server): Fields {
       `db${db.index}`,
       `keys=${db.keyCount},expires=${db.expiringCount},avg_ttl=${Math.round(db.averageTtlMs())}`,
     ]);
-}
-
-/** Bytes as Redis prints them for people. */
-export function human(bytes: number): string {
-  if (bytes < 1024) return `${bytes}B`;
-  const units = ["K", "M", "G", "T"];
-  let value = bytes;
-  let unit = -1;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${value.toFixed(2)}${units[unit]}`;
 }

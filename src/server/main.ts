@@ -1,10 +1,10 @@
 /** `stormdb server`: reads arguments, starts a server and waits for its end. */
 import { appendFileSync, readFileSync } from "node:fs";
+import { humanBytes } from "../base/human-bytes.ts";
 import { Log } from "../base/log.ts";
 import { STORMDB_VERSION } from "../version.ts";
 import { Config, ConfigError } from "./config.ts";
 import { DIRECTIVES } from "./directives.ts";
-import { human } from "./info.ts";
 import { Server } from "./server.ts";
 
 /** The text of --help, with every directive. */
@@ -110,10 +110,10 @@ function warnOfMemory(server: Server, log: Log): void {
   const limit = server.cgroupLimitBytes;
   if (limit === 0) return;
   const given = server.config.number("maxmemory");
-  log.notice(`The memory of this control group is limited to ${human(limit)}`);
+  log.notice(`The memory of this control group is limited to ${humanBytes(limit)}`);
   if (given === 0 || given > limit) {
     log.warning(
-      `maxmemory is ${given === 0 ? "not set" : `${human(given)}, more than that`}: the system ends the server when it uses more than ${human(limit)}`,
+      `maxmemory is ${given === 0 ? "not set" : `${humanBytes(given)}, more than that`}: the system ends the server when it uses more than ${humanBytes(limit)}`,
     );
   }
 }

@@ -3,11 +3,11 @@
  * pattern, no more than a bounded number of them, and never with KEYS.
  */
 import { autocomplete, isCancel, note, select } from "@clack/prompts";
+import { humanBytes } from "../../base/human-bytes.ts";
 import { ConnectionError } from "../../client/client.ts";
 import { type Run, warn } from "../run.ts";
 import { type Preview, previewOf, rowText } from "./preview.ts";
 import { RefusedError, scanKeys, withServer } from "./scan.ts";
-import { bytesText } from "./stat.ts";
 
 /** Keys that are listed, and batches of SCAN that are looked through for them. */
 const KEYS_MAX = 500;
@@ -30,7 +30,7 @@ function shorten(text: string, columns: number): string {
 function hintOf(preview: Preview | null): string {
   if (preview === null) return "gone";
   const { bytes, lines, size, ttl, type } = preview;
-  const facts = [type, size, ttl, bytes === null ? "" : bytesText(bytes)]
+  const facts = [type, size, ttl, bytes === null ? "" : humanBytes(bytes)]
     .filter(Boolean)
     .join(", ");
   return lines.length === 0 ? facts : `${facts}: ${lines[0]}`;
@@ -166,7 +166,7 @@ function show(key: string, preview: Preview | null): void {
     return;
   }
   const { bytes, lines, size, ttl, type } = preview;
-  const memory = bytes === null ? "" : `${bytesText(bytes)} of memory`;
+  const memory = bytes === null ? "" : `${humanBytes(bytes)} of memory`;
   const facts = [type, size, ttl, memory].filter(Boolean).join(", ");
   note([facts, "", ...lines.map((line) => shorten(line, columns))].join("\n"), name);
 }

@@ -1,20 +1,20 @@
 /** `--pipe`: sends the protocol that comes from standard input, and counts the replies. */
 import { fstatSync } from "node:fs";
+import { humanBytes } from "../../base/human-bytes.ts";
 import { encodeCommand } from "../../protocol/command-encoder.ts";
 import { ReplyParser } from "../../protocol/reply-parser.ts";
 import { print, type Run, warn } from "../run.ts";
-import { bytesText } from "./stat.ts";
 
 const BAR_COLUMNS = 30;
 const BAR_EVERY_MS = 100;
 
 /** `[#####.....]  50% 5.00M`, or without a whole what went already. */
 export function progressBar(done: number, whole: number | null): string {
-  if (whole === null || whole === 0) return `${bytesText(done)} sent`;
+  if (whole === null || whole === 0) return `${humanBytes(done)} sent`;
   const share = Math.min(1, done / whole);
   const filled = Math.round(share * BAR_COLUMNS);
   const bar = "#".repeat(filled) + ".".repeat(BAR_COLUMNS - filled);
-  return `[${bar}] ${String(Math.floor(share * 100)).padStart(3)}% ${bytesText(done)}`;
+  return `[${bar}] ${String(Math.floor(share * 100)).padStart(3)}% ${humanBytes(done)}`;
 }
 
 class Progress {

@@ -1,4 +1,5 @@
 /** `--stat`: figures of the server, a line each second. */
+import { humanBytes } from "../../base/human-bytes.ts";
 import { print, type Run } from "../run.ts";
 import { RefusedError, withServer } from "./scan.ts";
 
@@ -6,15 +7,6 @@ const HEADING = `------- data ------ --------------------- load ----------------
 keys       mem      clients blocked requests            connections          
 `;
 const ROWS_PER_HEADING = 20;
-
-export function bytesText(bytes: number): string {
-  if (bytes < 1024) return `${bytes}B`;
-  const units = ["K", "M", "G"];
-  let value = bytes / 1024;
-  let unit = 0;
-  for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024;
-  return `${value.toFixed(2)}${units[unit]}`;
-}
 
 /** A row of figures; `requestsBefore` is what the one before it had. */
 export function statRow(info: ReadonlyMap<string, string>, requestsBefore: number | null): string {
@@ -27,7 +19,7 @@ export function statRow(info: ReadonlyMap<string, string>, requestsBefore: numbe
   const child = number("rdb_bgsave_in_progress") + 2 * number("aof_rewrite_in_progress");
   const cells: readonly (readonly [string, number])[] = [
     [String(keys), 11],
-    [bytesText(number("used_memory")), 9],
+    [humanBytes(number("used_memory")), 9],
     [String(number("connected_clients")), 8],
     [String(number("blocked_clients")), 8],
     [`${requests} (+${requestsBefore === null ? 0 : requests - requestsBefore})`, 20],

@@ -6,7 +6,7 @@ import { spectrum } from "../../../src/cli/modes/latency.ts";
 import { progressBar } from "../../../src/cli/modes/pipe.ts";
 import { rowText, ttlText } from "../../../src/cli/modes/preview.ts";
 import { SnapshotStream } from "../../../src/cli/modes/snapshot-stream.ts";
-import { bytesText, infoOf, statRow } from "../../../src/cli/modes/stat.ts";
+import { infoOf, statRow } from "../../../src/cli/modes/stat.ts";
 import { markChanges } from "../../../src/cli/modes/watch.ts";
 import { commandsIn } from "../../../src/cli/prompt.ts";
 
@@ -51,17 +51,6 @@ describe("a snapshot as SYNC brings it", () => {
       "ab, 2 bytes, more",
     ]);
   });
-});
-
-test("bytes as people read them", () => {
-  expect([0, 1023, 1024, 1536, 5 << 20, 3 * 2 ** 40].map(bytesText)).toEqual([
-    "0B",
-    "1023B",
-    "1.00K",
-    "1.50K",
-    "5.00M",
-    "3072.00G",
-  ]);
 });
 
 test("a row of figures", () => {
