@@ -138,6 +138,12 @@ export class Command {
         : new Map(spec.subcommands.map((sub) => [sub.name, new Command(sub, spec.name)]));
   }
 
+  /** Whether it may be called with that many arguments, its name included. */
+  takes(count: number): boolean {
+    const { arity } = this;
+    return arity > 0 ? count === arity : count >= -arity;
+  }
+
   /** ACL categories without "@", in Redis's way: from flags, group and what the entry adds. */
   categories(): string[] {
     const flags = this.spec.flags.split(" ");

@@ -246,7 +246,7 @@ function findKeys(c: Context): { readonly at: number; readonly flags: string }[]
     reply.error(errors.NO_KEY_ARGUMENTS);
     return null;
   }
-  if ((command.arity > 0 && command.arity !== count) || count < -command.arity) {
+  if (!command.takes(count)) {
     reply.error(errors.INVALID_KEY_COUNT);
     return null;
   }

@@ -199,8 +199,7 @@ export class Dispatch {
       command = sub;
     }
     client.lastCommand = command.fullName;
-    const { arity } = command;
-    if ((arity > 0 && arity !== request.count) || request.count < -arity) {
+    if (!command.takes(request.count)) {
       return this.#refuse(client, command, errors.wrongArity(command.fullName));
     }
     const refusal = this.#refusal(command, client, request);
@@ -418,17 +417,15 @@ export class Dispatch {
     const command = this.#commands.find(request, 0);
     const handler = command?.handler;
     if (handler === undefined) throw new Error(`unknown command '${request.text(0)}'`);
-    const { arity } = command!;
-    if ((arity > 0 && arity !== request.count) || request.count < -arity) {
+    if (!command!.takes(request.count)) {
       throw new Error(`wrong number of arguments for '${request.text(0)}'`);
     }
     const context = this.#context;
     const reply = this.#reply;
     // Before it stands what clients are told while the file is being read.
     const start = reply.at;
-    context.args = request;
-    context.client = client;
-    context.db = client.database;
+    this.#begin(client, request);
+    // It is in the file already.
     context.journal = null;
     context.mayBlock = false;
     handler(context);
@@ -453,10 +450,9 @@ export class Dispatch {
       );
       return;
     }
-    const { arity, bits } = command!;
-    const isMiscounted = (arity > 0 && arity !== request.count) || request.count < -arity;
+    const isAboutConnection = (command!.bits & (NO_SCRIPT | WRITE)) === NO_SCRIPT;
     // What is about a connection has none here.
-    if (isMiscounted || (bits & (NO_SCRIPT | WRITE)) === NO_SCRIPT) {
+    if (isAboutConnection || !command!.takes(request.count)) {
       this.#log.warning(`The master sent a '${command!.fullName}' that cannot be repeated.`);
       return;
     }
