@@ -200,15 +200,29 @@ export function bucketUsec(bucket: number): number {
   return ((8 + (bucket & 7) + 1) * 2 ** (e - 3)) / 8;
 }
 
-/** The latency in µs below which `fraction` of the calls were. */
-export function percentileUsec(histogram: Float64Array, fraction: number): number {
+/** For each fraction the latency in µs below which that part of the calls were. */
+export function percentilesUsec(histogram: Float64Array, fractions: readonly number[]): number[] {
+  // Calls in each bucket and those below it.
+  const sums = new Float64Array(histogram.length);
   let total = 0;
-  for (const count of histogram) total += count;
-  const wanted = Math.max(1, Math.ceil(total * fraction));
-  let seen = 0;
   for (let i = 0; i < histogram.length; i++) {
-    seen += histogram[i]!;
-    if (seen >= wanted) return bucketUsec(i);
+    total += histogram[i]!;
+    sums[i] = total;
   }
-  return 0;
+  if (total === 0) return fractions.map(() => 0);
+  return fractions.map((fraction) =>
+    bucketUsec(firstFrom(sums, Math.max(1, Math.ceil(total * fraction)))),
+  );
+}
+
+/** Index of the first of the rising numbers that is at least `wanted`; the last one is. */
+function firstFrom(rising: Float64Array, wanted: number): number {
+  let low = 0;
+  let high = rising.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (rising[middle]! < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

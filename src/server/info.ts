@@ -1,7 +1,7 @@
 /** The text of INFO: Redis's sections and field names. */
 import { totalmem } from "node:os";
 import { humanBytes } from "../base/human-bytes.ts";
-import { percentileUsec } from "../commands/command.ts";
+import { percentilesUsec } from "../commands/command.ts";
 import { CHANNEL, PATTERN, SHARD } from "../pubsub/pubsub.ts";
 import { hostOf } from "../replication/failover.ts";
 import type { ReplicaState } from "../replication/primary.ts";
@@ -313,21 +313,15 @@ function commandFields(server: Server): Fields {
 
 function latencyFields(server: Server): Fields {
   if (!server.dispatch.tracking) return [];
-  const percentiles = server.config.words("latency-tracking-info-percentiles");
-  return server
-    .calledCommands()
-    .flatMap(({ fullName, histogram }) =>
-      histogram === null
-        ? []
-        : [
-            [
-              `latency_percentiles_usec_${fullName}`,
-              percentiles
-                .map((p) => `p${p}=${percentileUsec(histogram, Number(p) / 100).toFixed(3)}`)
-                .join(","),
-            ] as const,
-          ],
+  const percents = server.config.words("latency-tracking-info-percentiles");
+  const fractions = percents.map((percent) => Number(percent) / 100);
+  return server.calledCommands().flatMap(({ fullName, histogram }) => {
+    if (histogram === null) return [];
+    const shown = percentilesUsec(histogram, fractions).map(
+      (usec, i) => `p${percents[i]}=${usec.toFixed(3)}`,
     );
+    return [[`latency_percentiles_usec_${fullName}`, shown.join(",")] as const];
+  });
 }
 
 function keyspaceFields(server: Server): Fields {
