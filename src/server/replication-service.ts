@@ -13,10 +13,8 @@ import { Replication, type ReplicationSettings } from "../replication/replicatio
 import { AckWaits } from "./ack-waits.ts";
 import { type Config, outputLimits } from "./config.ts";
 import type { Connection } from "./connection.ts";
-
 import type { Output } from "./output.ts";
 import { PrimaryClient } from "./primary-client.ts";
-
 import type { Server } from "./server.ts";
 
 /** What replication sees of a connection. */
@@ -68,6 +66,7 @@ export class ServerReplication implements ReplicationService {
   readonly failoverState: Failover;
   readonly ackWaits: AckWaits;
   readonly #primaryClient: PrimaryClient;
+  #settings: ReplicationSettings;
 
   constructor(
     server: Server,
@@ -82,13 +81,14 @@ export class ServerReplication implements ReplicationService {
       () => this.core.link?.lastIoMs ?? 0,
     );
     this.#primaryClient = primaryClient;
+    this.#settings = replicationSettings(server);
     this.core = new Replication({
       clock,
       log,
       random,
       keyspace,
       persistence,
-      settings: () => replicationSettings(config, server.port),
+      settings: () => this.#settings,
       temporaryPath: () => join(config.text("dir"), `temp-sync-${process.pid}.rdb`),
       apply: (request) => server.dispatch.apply(primaryClient, request),
       applied: {
@@ -119,6 +119,12 @@ export class ServerReplication implements ReplicationService {
       takeBack: () => this.promote(),
       log: (message) => log.notice(message),
     });
+  }
+
+  /** Directives may have changed. */
+  configure(): void {
+    this.#settings = replicationSettings(this.#server);
+    this.core.configure();
   }
 
   get isReplica(): boolean {
@@ -310,7 +316,8 @@ export function configuredPrimary(
   return port === undefined || isOne ? null : { host: host!, port: Number(port) };
 }
 
-export function replicationSettings(config: Config, port: number): ReplicationSettings {
+function replicationSettings(server: Server): ReplicationSettings {
+  const { config } = server;
   const [hardBytes, softBytes, softSeconds] = outputLimits(
     config.text("client-output-buffer-limit"),
   ).get("slave")!;
@@ -330,7 +337,10 @@ export function replicationSettings(config: Config, port: number): ReplicationSe
     user: config.text("masteruser"),
     password: config.text("masterauth"),
     announceIp: config.text("replica-announce-ip"),
-    announcePort: config.number("replica-announce-port") || port,
+    // The port that it listens on is known only when it does.
+    get announcePort() {
+      return config.number("replica-announce-port") || server.port;
+    },
     disklessLoad: config.text("repl-diskless-load") as ReplicationSettings["disklessLoad"],
   };
 }

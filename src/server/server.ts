@@ -607,7 +607,7 @@ export class Server implements Services {
   #applyDirective(name: string): void {
     const { config } = this;
     this.persistence.configure(persistenceSettings(config));
-    this.replication.core.configure();
+    this.replication.configure();
     this.updateRefusals();
     switch (name) {
       case "replica-read-only":
