@@ -191,14 +191,14 @@ function loadingFields(server: Server): Fields {
 function statsFields(server: Server): Fields {
   const { dispatch, keyspace, intake, output, rates } = server;
   return [
-    ["total_connections_received", server.connectionsReceived],
+    ["total_connections_received", server.listeners.received],
     ["total_commands_processed", dispatch.calls],
     ["instantaneous_ops_per_sec", Math.round(rates.calls)],
     ["total_net_input_bytes", intake.receivedBytes],
     ["total_net_output_bytes", output.sentBytes],
     ["instantaneous_input_kbps", (rates.inputBytes / 1024).toFixed(2)],
     ["instantaneous_output_kbps", (rates.outputBytes / 1024).toFixed(2)],
-    ["rejected_connections", server.connectionsRejected],
+    ["rejected_connections", server.listeners.rejected],
     ["sync_full", server.replication.core.primary.fullSyncs],
     ["sync_partial_ok", server.replication.core.primary.partialSyncs],
     ["sync_partial_err", server.replication.core.primary.refusedSyncs],

@@ -1,9 +1,6 @@
 /** A server: puts the parts together, accepts connections and keeps time. */
 
 import { fullGC, heapSize } from "bun:jsc";
-import { chmodSync, unlinkSync } from "node:fs";
-import { getSystemErrorMap } from "node:util";
-import type { Socket, TCPSocketListener, UnixSocketListener } from "bun";
 import { Clock } from "../base/clock.ts";
 import { Log, type LogLevel } from "../base/log.ts";
 import { Random } from "../base/random.ts";
@@ -13,7 +10,7 @@ import type { Client, Services, ShutdownRequest } from "../commands/context.ts";
 import { parseEventClasses } from "../commands/events.ts";
 import { COMMANDS } from "../commands/index.ts";
 import { Persistence } from "../persistence/persistence.ts";
-import { MAX_CLIENTS, PROTECTED_MODE, UNBLOCKED, UNBLOCKED_BY_ROLE } from "../protocol/errors.ts";
+import { UNBLOCKED, UNBLOCKED_BY_ROLE } from "../protocol/errors.ts";
 import { ReplyWriter } from "../protocol/reply-writer.ts";
 import { PubSub } from "../pubsub/pubsub.ts";
 import type { Database } from "../store/database.ts";
@@ -28,6 +25,7 @@ import { infoText } from "./info.ts";
 import { Intake } from "./intake.ts";
 import { KeyEvents } from "./key-events.ts";
 import { LatencyMonitor } from "./latency.ts";
+import { Listeners, type Origin } from "./listeners.ts";
 import { cgroupLimitBytes } from "./memory-limit.ts";
 import { Monitors } from "./monitors.ts";
 import { Output } from "./output.ts";
@@ -38,13 +36,9 @@ import { configuredPrimary, ServerReplication } from "./replication-service.ts";
 import { Slowlog } from "./slowlog.ts";
 import { Transactions } from "./transactions.ts";
 
-type Listener = TCPSocketListener<Connection> | UnixSocketListener<Connection>;
-
 const SEGMENTS = 32;
 /** Collecting that much takes a few milliseconds. */
 const GARBAGE_BYTES_MAX = 32 << 20;
-/** More is not possible in TCP. */
-const KEEP_ALIVE_SECONDS_MAX = 32767;
 
 export interface ServerOptions {
   readonly config: Config;
@@ -78,22 +72,17 @@ export class Server implements Services {
   readonly dispatch: Dispatch;
   readonly intake: Intake;
   readonly rates: Rates;
+  readonly listeners: Listeners;
   /** What the control group of the process is limited to; 0 for nothing. */
   readonly cgroupLimitBytes = cgroupLimitBytes();
   /** Bytes in use when the keyspace was empty. */
   readonly startupBytes: number;
   activeExpiry = true;
-  connectionsReceived = 0;
-  connectionsRejected = 0;
   queryBufferCuts = 0;
   outputBufferCuts = 0;
 
-  readonly #listeners: Listener[] = [];
   readonly #onStopped: (exitCode: number) => void;
   #nextClientId = 1;
-  #port = 0;
-  /** The Unix socket that this server has made, and not another one that uses the same path. */
-  #unixPath = "";
   #cron: Timer | null = null;
   /** The least that the engine's heap has had since garbage was last collected, in bytes. */
   #cleanBytes = Number.POSITIVE_INFINITY;
@@ -209,6 +198,14 @@ export class Server implements Services {
       this.intake.receivedBytes,
       this.output.sentBytes,
     ]);
+    this.listeners = new Listeners({
+      config: this.config,
+      clientCount: () => this.clients.size,
+      admit: (origin) => this.#admit(origin),
+      onData: (client, chunk) => this.#receive(client, chunk),
+      onDrain: (client) => this.#drain(client),
+      onClosed: (client) => this.#forget(client),
+    });
     for (const name of this.config.get(["*"]).keys()) this.#applyDirective(name);
     this.config.onChange((name) => {
       this.#applyDirective(name);
@@ -222,7 +219,7 @@ export class Server implements Services {
 
   /** The TCP port it listens on; 0 if none. */
   get port(): number {
-    return this.#port;
+    return this.listeners.port;
   }
 
   // ── Starting and stopping ──────────────────────────────────────────────────────────────────
@@ -233,14 +230,12 @@ export class Server implements Services {
    */
   async start(): Promise<void> {
     const { config } = this;
-    const port = config.number("port");
-    // Port 0 means no TCP, as in Redis, unless there would then be no way in: then any free port.
-    const path = config.text("unixsocket");
-    if (port > 0 || path === "") {
-      for (const address of config.words("bind")) this.#listen(address, port);
+    try {
+      this.listeners.open();
+    } catch (error) {
+      this.stop();
+      throw error;
     }
-    if (path !== "") this.#listenUnix(path);
-    if (this.#listeners.length === 0) throw new Error("there is no address to listen on");
     this.#scheduleCron();
     await this.persistence.load();
     const primary = configuredPrimary(config);
@@ -248,45 +243,6 @@ export class Server implements Services {
     if (place !== null) this.replication.core.restore(place, primary !== null);
     if (primary !== null) this.replication.follow(primary.host, primary.port);
     this.#background.plan();
-  }
-
-  #listen(given: string, port: number): void {
-    const optional = given.startsWith("-");
-    const address = optional ? given.slice(1) : given;
-    const hostname = address === "*" ? "0.0.0.0" : address.replace(/^::\*$/, "::");
-    try {
-      const options = {
-        hostname,
-        port: this.#port > 0 ? this.#port : port,
-        // Else "::" would take IPv4 too, and could not stand beside "0.0.0.0".
-        ipv6Only: hostname.includes(":"),
-        socket: this.#handlers(false),
-      };
-      const listener = Bun.listen<Connection>(options);
-      this.#port = listener.port;
-      this.#listeners.push(listener);
-    } catch (error) {
-      if (optional) return;
-      this.stop();
-      throw new Error(`can't listen on ${hostname}:${port}: ${listenFailure(error)}`);
-    }
-  }
-
-  #listenUnix(path: string): void {
-    try {
-      unlinkSync(path);
-    } catch {
-      // There was none.
-    }
-    try {
-      this.#listeners.push(Bun.listen<Connection>({ unix: path, socket: this.#handlers(true) }));
-      this.#unixPath = path;
-      const mode = Number.parseInt(this.config.text("unixsocketperm"), 8);
-      if (mode > 0) chmodSync(path, mode);
-    } catch (error) {
-      this.stop();
-      throw new Error(`can't listen on ${path}: ${listenFailure(error)}`);
-    }
   }
 
   /** Closes every connection and listener. The data stays in memory. */
@@ -303,14 +259,7 @@ export class Server implements Services {
       if (client.isReplica) client.socket.end();
       else client.socket.terminate();
     }
-    for (const listener of this.#listeners) listener.stop(true);
-    if (this.#unixPath !== "") {
-      try {
-        unlinkSync(this.#unixPath);
-      } catch {
-        // Somebody else has removed it.
-      }
-    }
+    this.listeners.close();
   }
 
   shutdown(request: ShutdownRequest): string {
@@ -350,60 +299,24 @@ export class Server implements Services {
 
   // ── Connections ────────────────────────────────────────────────────────────────────────────
 
-  #handlers(isUnix: boolean) {
-    return {
-      binaryType: "uint8array" as const,
-      open: (socket: Socket<Connection>) => this.#open(socket, isUnix),
-      data: (socket: Socket<Connection>, chunk: Uint8Array) => {
-        const client = socket.data;
-        if (client === undefined) return;
-        if (client.isReplica) this.replication.core.primary.heard(client.id);
-        this.intake.receive(client, chunk);
-      },
-      drain: (socket: Socket<Connection>) => {
-        if (socket.data !== undefined) this.#drain(socket.data);
-      },
-      close: (socket: Socket<Connection>) => this.#forget(socket.data),
-      error: (socket: Socket<Connection>) => this.#forget(socket.data),
-    };
-  }
-
-  #open(socket: Socket<Connection>, isUnix: boolean): void {
-    const isLocal = isUnix || isLoopback(socket.remoteAddress);
-    let refusal = "";
-    if (this.clients.size >= this.config.number("maxclients")) refusal = MAX_CLIENTS;
-    else if (!isLocal && this.password === "" && this.config.flag("protected-mode")) {
-      refusal = PROTECTED_MODE;
-    }
-    if (refusal !== "") {
-      this.connectionsRejected++;
-      socket.write(`-${refusal}\r\n`);
-      socket.end();
-      return;
-    }
-    this.connectionsReceived++;
-    const path = `${this.config.text("unixsocket")}:0`;
+  #admit(origin: Origin): Connection {
     const client = new Connection({
+      ...origin,
       id: this.nextClientId(),
-      socket,
-      address: isUnix ? path : addressText(socket.remoteAddress, socket.remotePort),
-      localAddress: isUnix ? path : addressText(socket.localAddress, socket.localPort),
-      isLocal,
-      isUnix,
       database: this.keyspace.databases[0]!,
       authenticated: this.password === "",
       nowMs: this.clock.refresh(),
     });
-    socket.data = client;
     this.clients.set(client.id, client);
-    if (isUnix) return;
-    socket.setNoDelay(true);
-    const keepAliveSeconds = Math.min(this.config.number("tcp-keepalive"), KEEP_ALIVE_SECONDS_MAX);
-    if (keepAliveSeconds > 0) socket.setKeepAlive(true, keepAliveSeconds * 1000);
+    return client;
   }
 
-  #forget(client: Connection | undefined): void {
-    if (client === undefined) return;
+  #receive(client: Connection, chunk: Uint8Array): void {
+    if (client.isReplica) this.replication.core.primary.heard(client.id);
+    this.intake.receive(client, chunk);
+  }
+
+  #forget(client: Connection): void {
     client.closed = true;
     client.pending = null;
     client.backlog.length = 0;
@@ -582,8 +495,8 @@ export class Server implements Services {
     keyspace.expired = 0;
     intake.receivedBytes = 0;
     output.sentBytes = 0;
-    this.connectionsReceived = 0;
-    this.connectionsRejected = 0;
+    this.listeners.received = 0;
+    this.listeners.rejected = 0;
     this.queryBufferCuts = 0;
     this.outputBufferCuts = 0;
     this.rates.reset();
@@ -723,18 +636,4 @@ export class Server implements Services {
     this.#cleanBytes = Math.min(this.#cleanBytes, bytes);
     if (bytes - this.#cleanBytes > GARBAGE_BYTES_MAX) this.#cleanBytes = fullGC();
   }
-}
-
-function listenFailure(error: unknown): string {
-  const { errno, message, syscall } = error as NodeJS.ErrnoException;
-  if (syscall !== "listen" || errno === undefined) return message;
-  return getSystemErrorMap().get(-errno)?.[1] ?? message;
-}
-
-function isLoopback(address: string): boolean {
-  return address.startsWith("127.") || address === "::1" || address.startsWith("::ffff:127.");
-}
-
-function addressText(address: string, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
