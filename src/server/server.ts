@@ -1,13 +1,10 @@
-/** A server: puts the parts together, accepts connections and keeps time. */
-
-import { fullGC, heapSize } from "bun:jsc";
+/** A server: puts the parts together, knows the clients and keeps time. */
 import { Clock } from "../base/clock.ts";
-import { Log, type LogLevel } from "../base/log.ts";
+import { Log } from "../base/log.ts";
 import { Random } from "../base/random.ts";
 import type { Command } from "../commands/command.ts";
 import { CommandTable } from "../commands/command-table.ts";
 import type { Client, Services, ShutdownRequest } from "../commands/context.ts";
-import { parseEventClasses } from "../commands/events.ts";
 import { COMMANDS } from "../commands/index.ts";
 import { Persistence } from "../persistence/persistence.ts";
 import { UNBLOCKED, UNBLOCKED_BY_ROLE } from "../protocol/errors.ts";
@@ -17,10 +14,12 @@ import type { Database } from "../store/database.ts";
 import { Keyspace } from "../store/keyspace.ts";
 import { Background } from "./background.ts";
 import { Blocking } from "./blocking.ts";
-import { type Config, outputLimits } from "./config.ts";
+import type { Config } from "./config.ts";
 import { Connection } from "./connection.ts";
 import { Departure } from "./departure.ts";
+import { applyDirective, applyDirectives } from "./directive-effects.ts";
 import { Dispatch } from "./dispatch.ts";
+import { Garbage } from "./garbage.ts";
 import { infoText } from "./info.ts";
 import { Intake } from "./intake.ts";
 import { KeyEvents } from "./key-events.ts";
@@ -37,8 +36,6 @@ import { Slowlog } from "./slowlog.ts";
 import { Transactions } from "./transactions.ts";
 
 const SEGMENTS = 32;
-/** Collecting that much takes a few milliseconds. */
-const GARBAGE_BYTES_MAX = 32 << 20;
 
 export interface ServerOptions {
   readonly config: Config;
@@ -84,9 +81,8 @@ export class Server implements Services {
   readonly #onStopped: (exitCode: number) => void;
   #nextClientId = 1;
   #cron: Timer | null = null;
-  /** The least that the engine's heap has had since garbage was last collected, in bytes. */
-  #cleanBytes = Number.POSITIVE_INFINITY;
   #stopped = false;
+  readonly #garbage = new Garbage();
   readonly #background: Background;
   readonly #departure: Departure;
 
@@ -138,7 +134,7 @@ export class Server implements Services {
       clock,
       onTimeout: (client) => this.unblock(client, false),
       onReleased: (client) => setImmediate(() => this.#resume(client)),
-      onAnyWaiting: () => this.#hookAdded(),
+      onAnyWaiting: () => this.hookAdded(),
     });
     this.transactions = new Transactions({
       reply: writer,
@@ -206,11 +202,8 @@ export class Server implements Services {
       onDrain: (client) => this.#drain(client),
       onClosed: (client) => this.#forget(client),
     });
-    for (const name of this.config.get(["*"]).keys()) this.#applyDirective(name);
-    this.config.onChange((name) => {
-      this.#applyDirective(name);
-      if (name === "appendonly") this.#switchAppendOnly();
-    });
+    applyDirectives(this);
+    this.config.onChange((name) => applyDirective(this, name));
   }
 
   get password(): string {
@@ -286,7 +279,7 @@ export class Server implements Services {
   }
 
   /** New keys are looked at only while somebody wants to know. */
-  #hookAdded(): void {
+  hookAdded(): void {
     const { blocking, events, keyspace } = this;
     keyspace.onAdded =
       blocking.count === 0 && !events.notifiesNew
@@ -394,7 +387,7 @@ export class Server implements Services {
   /** The server has become a replica, or a primary. */
   roleChanged(): void {
     const { isReplica } = this.replication;
-    this.#updateExpiry();
+    this.updateExpiry();
     if (isReplica) {
       for (const client of [...this.clients.values()]) {
         if (!client.isWaiting) continue;
@@ -406,7 +399,7 @@ export class Server implements Services {
   }
 
   /** A replica that clients cannot write to leaves it to the primary to remove keys. */
-  #updateExpiry(): void {
+  updateExpiry(): void {
     const { isReplica } = this.replication;
     this.keyspace.keepsExpired = isReplica && this.config.flag("replica-read-only");
   }
@@ -515,74 +508,7 @@ export class Server implements Services {
     return total;
   }
 
-  // ── Directives ─────────────────────────────────────────────────────────────────────────────
-
-  #applyDirective(name: string): void {
-    const { config } = this;
-    this.persistence.configure(persistenceSettings(config));
-    this.replication.configure();
-    this.updateRefusals();
-    switch (name) {
-      case "replica-read-only":
-        this.#updateExpiry();
-        break;
-      case "loglevel":
-        this.log.level = config.text(name) as LogLevel;
-        break;
-      case "logfile":
-        this.log.file = config.text(name);
-        break;
-      case "maxmemory":
-        this.dispatch.memoryMax = config.number(name);
-        break;
-      case "latency-tracking":
-        this.dispatch.tracking = config.flag(name);
-        break;
-      case "proto-max-bulk-len":
-        this.intake.bulkBytesMax = config.number(name);
-        break;
-      case "client-query-buffer-limit":
-        this.intake.queryBytesMax = config.number(name);
-        break;
-      case "client-output-buffer-limit": {
-        this.output.limits = new Map(
-          [...outputLimits(config.text(name))].map(
-            ([kind, [hardBytes, softBytes, softSeconds]]) =>
-              [kind, { hardBytes, softBytes, softSeconds }] as const,
-          ),
-        );
-        break;
-      }
-      case "requirepass":
-        // Without a password there is nothing that a client could be asked for.
-        if (this.password !== "") break;
-        for (const client of this.clients.values()) client.authenticated = true;
-        break;
-      case "notify-keyspace-events":
-        this.events.setClasses(parseEventClasses(config.text(name)));
-        this.#hookAdded();
-        break;
-      case "list-max-listpack-size":
-        this.keyspace.chain.setNodeLimit(config.number(name));
-        break;
-      case "slowlog-log-slower-than": {
-        const usec = config.number(name);
-        this.slowlog.thresholdUsec = usec < 0 ? Number.POSITIVE_INFINITY : usec;
-        break;
-      }
-      case "slowlog-max-len":
-        this.slowlog.setLengthMax(config.number(name));
-        break;
-      case "latency-monitor-threshold":
-        this.latency.thresholdMs = config.number(name);
-        break;
-    }
-  }
-
-  #switchAppendOnly(): void {
-    const error = this.persistence.setAppendOnly(this.config.flag("appendonly"));
-    if (error !== "") this.log.warning(`Can't switch the append only file: ${error}`);
-  }
+  // ── Time ───────────────────────────────────────────────────────────────────────────────────
 
   /** Moves the clock: what would have happened meanwhile happens now. */
   advanceBy(ms: number): void {
@@ -592,8 +518,6 @@ export class Server implements Services {
     this.#background.run();
     this.#background.plan();
   }
-
-  // ── Time ───────────────────────────────────────────────────────────────────────────────────
 
   #scheduleCron(): void {
     this.#cron = setTimeout(() => {
@@ -621,19 +545,9 @@ export class Server implements Services {
     this.persistence.tick();
     this.replication.tick();
     this.#departure.advance();
-    this.#collectGarbage();
+    this.#garbage.check();
     if (this.persistence.loading) return;
     this.#background.run();
     this.#background.plan();
-  }
-
-  /**
-   * The engine counts the data's segments as its own heap, and would collect garbage only when
-   * there is as much of it as there is data.
-   */
-  #collectGarbage(): void {
-    const bytes = heapSize();
-    this.#cleanBytes = Math.min(this.#cleanBytes, bytes);
-    if (bytes - this.#cleanBytes > GARBAGE_BYTES_MAX) this.#cleanBytes = fullGC();
   }
 }
