@@ -3,6 +3,7 @@
  * where they go, and their checksum, is not known here.
  */
 import { copyBytes } from "../base/bytes.ts";
+import { GrowingBytes } from "../base/growing-bytes.ts";
 import { parseInteger, writeInt64 } from "../base/number-text.ts";
 import { SEGMENT_SHIFT, UNIT_MASK } from "../memory/heap.ts";
 import type { Database } from "../store/database.ts";
@@ -32,34 +33,24 @@ const KEPT_BYTES = 1 << 23;
 const COMPRESSED_FROM_BYTES = 21;
 const INTEGER_TEXT_MAX = 11;
 
-export class RdbWriter {
-  bytes = new Uint8Array(INITIAL_BYTES);
-  at = 0;
+export class RdbWriter extends GrowingBytes {
   /** `rdbcompression`. */
   compressing = true;
   readonly #digits = new Uint8Array(20);
   #scratch = new Uint8Array(16384);
 
-  reset(): void {
-    this.at = 0;
-    if (this.bytes.length > KEPT_BYTES) this.bytes = new Uint8Array(INITIAL_BYTES);
-  }
-
-  #reserve(count: number): void {
-    if (this.at + count <= this.bytes.length) return;
-    const wider = new Uint8Array(Math.max(this.bytes.length * 2, this.at + count));
-    wider.set(this.bytes.subarray(0, this.at));
-    this.bytes = wider;
+  constructor() {
+    super(INITIAL_BYTES, KEPT_BYTES);
   }
 
   #byte(value: number): void {
-    this.#reserve(1);
+    this.reserve(1);
     this.bytes[this.at++] = value;
   }
 
   /** A length, or a count of nodes. */
   length(value: number): void {
-    this.#reserve(9);
+    this.reserve(9);
     const { bytes } = this;
     if (value < 64) bytes[this.at++] = value;
     else if (value < 16384) {
@@ -87,7 +78,7 @@ export class RdbWriter {
             ? ENCODED_INT32
             : -1;
     if (size < 0) return false;
-    this.#reserve(5);
+    this.reserve(5);
     this.bytes[this.at++] = ENCODED | size;
     for (let i = 0; i < 1 << size; i++) this.bytes[this.at++] = value >> (i * 8);
     return true;
@@ -116,7 +107,7 @@ export class RdbWriter {
 
   /** Bytes as they are. */
   raw(from: Uint8Array, offset: number, length: number): void {
-    this.#reserve(length);
+    this.reserve(length);
     copyBytes(from, offset, this.bytes, this.at, length);
     this.at += length;
   }
@@ -163,7 +154,7 @@ export class RdbWriter {
     const expireAtMs = db.expiryOf(ref);
     if (expireAtMs >= 0) {
       this.#byte(OPCODE.expireMs);
-      this.#reserve(8);
+      this.reserve(8);
       const high = Math.floor(expireAtMs / 4294967296);
       const low = (expireAtMs % 4294967296) | 0;
       for (let i = 0; i < 4; i++) this.bytes[this.at++] = low >>> (i * 8);

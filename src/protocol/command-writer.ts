@@ -3,31 +3,20 @@
  * Whoever takes the bytes calls `reset`.
  */
 import { copyBytes } from "../base/bytes.ts";
+import { GrowingBytes } from "../base/growing-bytes.ts";
 import { integerTextLength, writeInteger } from "../base/number-text.ts";
 import type { Request } from "./request.ts";
 
 const INITIAL_BYTES = 1 << 16;
 const KEPT_BYTES = 1 << 22;
 
-export class CommandWriter {
-  bytes = new Uint8Array(INITIAL_BYTES);
-  /** Bytes written since the last reset. */
-  at = 0;
-
-  reset(): void {
-    this.at = 0;
-    if (this.bytes.length > KEPT_BYTES) this.bytes = new Uint8Array(INITIAL_BYTES);
-  }
-
-  #reserve(count: number): void {
-    if (this.at + count <= this.bytes.length) return;
-    const wider = new Uint8Array(Math.max(this.bytes.length * 2, this.at + count));
-    wider.set(this.bytes.subarray(0, this.at));
-    this.bytes = wider;
+export class CommandWriter extends GrowingBytes {
+  constructor() {
+    super(INITIAL_BYTES, KEPT_BYTES);
   }
 
   #head(mark: number, count: number): void {
-    this.#reserve(24);
+    this.reserve(24);
     const { bytes } = this;
     bytes[this.at] = mark;
     const at = writeInteger(bytes, this.at + 1, count);
@@ -43,7 +32,7 @@ export class CommandWriter {
 
   argument(from: Uint8Array, offset: number, length: number): void {
     this.#head(36, length);
-    this.#reserve(length + 2);
+    this.reserve(length + 2);
     copyBytes(from, offset, this.bytes, this.at, length);
     this.at += length;
     this.#lineEnd();
@@ -52,7 +41,7 @@ export class CommandWriter {
   /** One character a byte. */
   text(text: string): void {
     this.#head(36, text.length);
-    this.#reserve(text.length + 2);
+    this.reserve(text.length + 2);
     for (let i = 0; i < text.length; i++) this.bytes[this.at++] = text.charCodeAt(i);
     this.#lineEnd();
   }
@@ -60,7 +49,7 @@ export class CommandWriter {
   /** A safe integer as its decimal text. */
   integer(value: number): void {
     this.#head(36, integerTextLength(value));
-    this.#reserve(24);
+    this.reserve(24);
     this.at = writeInteger(this.bytes, this.at, value);
     this.#lineEnd();
   }
@@ -77,7 +66,7 @@ export class CommandWriter {
 
   /** Puts encoded commands in before what stands at `at`. */
   insert(at: number, encoded: Uint8Array): void {
-    this.#reserve(encoded.length);
+    this.reserve(encoded.length);
     this.bytes.copyWithin(at + encoded.length, at, this.at);
     this.bytes.set(encoded, at);
     this.at += encoded.length;
@@ -85,7 +74,7 @@ export class CommandWriter {
 
   /** A line that is no command, such as the append-only file's time stamps. */
   line(text: string): void {
-    this.#reserve(text.length + 2);
+    this.reserve(text.length + 2);
     for (let i = 0; i < text.length; i++) this.bytes[this.at++] = text.charCodeAt(i);
     this.#lineEnd();
   }
