@@ -7,6 +7,7 @@ import { latin1Text } from "../base/bytes.ts";
 import { Request } from "../protocol/request.ts";
 import { FAILED, MORE, READY, RequestParser } from "../protocol/request-parser.ts";
 import type { Keyspace } from "../store/keyspace.ts";
+import { DamageError } from "./damage-error.ts";
 import { RdbReader, type RdbReaderOptions } from "./rdb-reader.ts";
 import { parsePlace, placeOf, type StreamPlace } from "./stream-place.ts";
 
@@ -14,15 +15,7 @@ const PIECE_BYTES = 1 << 20;
 const HASH_SIGN = 35;
 const STAR = 42;
 
-/** The file is damaged: where, and how. */
-export class AofError extends Error {
-  readonly offset: number;
-
-  constructor(message: string, offset: number) {
-    super(message);
-    this.offset = offset;
-  }
-}
+export class AofError extends DamageError {}
 
 export interface AofSink {
   /** Runs a command; throws where there is no such command. */

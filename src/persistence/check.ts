@@ -5,8 +5,8 @@ import { Clock } from "../base/clock.ts";
 import { Random } from "../base/random.ts";
 import { Keyspace } from "../store/keyspace.ts";
 import { AofError, readAof, readRdb, truncateFile } from "./aof-reader.ts";
+import { DamageError } from "./damage-error.ts";
 import { type AofPart, parseManifest } from "./manifest.ts";
-import { RdbError } from "./rdb-reader.ts";
 
 export const CHECK_AOF_USAGE = `Usage: stormdb check-aof [--fix] <file>
 
@@ -38,7 +38,7 @@ function print(text: string): void {
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof AofError || error instanceof RdbError) {
+  if (error instanceof DamageError) {
     return `damaged at byte ${error.offset}: ${error.message}`;
   }
   return (error as Error).message;

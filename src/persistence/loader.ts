@@ -5,7 +5,8 @@ import type { Log } from "../base/log.ts";
 import type { Request } from "../protocol/request.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { AofParts } from "./aof-parts.ts";
-import { AofError, readAof, readRdb, readRdbNow, truncateFile } from "./aof-reader.ts";
+import { readAof, readRdb, readRdbNow, truncateFile } from "./aof-reader.ts";
+import { DamageError } from "./damage-error.ts";
 import { fileBytes } from "./files.ts";
 import { RdbError, type RdbReader } from "./rdb-reader.ts";
 import type { PersistenceSettings } from "./settings.ts";
@@ -123,7 +124,7 @@ export class Loader {
       );
       truncateFile(path, outcome.validBytes);
     } catch (error) {
-      if (!(error instanceof AofError) && !(error instanceof RdbError)) throw error;
+      if (!(error instanceof DamageError)) throw error;
       throw new LoadError(
         `${path}: damaged at byte ${error.offset}: ${error.message}. Make a copy of the file; stormdb check-aof ${path} tells more, and --fix cuts off everything from there on.`,
       );

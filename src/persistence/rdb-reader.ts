@@ -10,6 +10,7 @@ import { Element } from "../memory/listpack.ts";
 import { type Database, NO_EXPIRY } from "../store/database.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import { Crc64 } from "./crc64.ts";
+import { DamageError } from "./damage-error.ts";
 import { decompress } from "./lzf.ts";
 import {
   ENCODED,
@@ -35,15 +36,7 @@ const MAGIC_BYTES = 9;
 const CHECKSUM_BYTES = 8;
 const STRING_BYTES_MAX = 536870912;
 
-export class RdbError extends Error {
-  /** Bytes from the start of the file. */
-  readonly offset: number;
-
-  constructor(message: string, offset: number) {
-    super(message);
-    this.offset = offset;
-  }
-}
+export class RdbError extends DamageError {}
 
 /** Thrown where the bytes end within an item; caught here. */
 class NeedMore extends Error {}
