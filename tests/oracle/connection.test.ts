@@ -3,27 +3,10 @@ import { expect, test } from "bun:test";
 import { type Call, describePair, oracleTest } from "../harness/oracle.ts";
 import type { RunningServer } from "../harness/processes.ts";
 import type { RawClient } from "../harness/raw-client.ts";
+import { each, MAX, MIN, NO_INTEGERS } from "./values.ts";
 
-const MAX = "9223372036854775807";
-const MIN = "-9223372036854775808";
-const NO_INTEGERS = [
-  '""',
-  "abc",
-  "1.0",
-  "+1",
-  '" 1"',
-  "01",
-  "-0",
-  "9223372036854775808",
-  '"1\\x00"',
-];
 /** Names that clients may not have, and one that they may. */
 const NAMES = ['"a b"', '"a\\nb"', '"\\x7f"', '"\\xff"', '"\\x00"', '" "', '"a\\x00b"', "~!"];
-
-/** `text` with each of the values in place of `%`. */
-function each(text: string, values: readonly string[]): string[] {
-  return values.map((value) => text.replace("%", () => value));
-}
 
 function since72(call: string, reply: string): Call {
   return { call, as: { redis72: `${reply}\r\n` } };

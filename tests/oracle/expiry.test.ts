@@ -1,26 +1,9 @@
 /** Expiry, compared with redis-server byte for byte. */
 import { type Call, oracleTest } from "../harness/oracle.ts";
+import { each, MAX, MIN, NO_INTEGERS } from "./values.ts";
 
-const MAX = "9223372036854775807";
-const MIN = "-9223372036854775808";
-const NO_INTEGERS = [
-  '""',
-  "abc",
-  "1.0",
-  "+1",
-  '" 1"',
-  "01",
-  "-0",
-  "9223372036854775808",
-  '"1\\x00"',
-];
 /** A second far in the future. */
 const LATER = 33177117420;
-
-/** `text` with each of the values in place of `%`. */
-function each(text: string, values: readonly string[]): string[] {
-  return values.map((value) => text.replace("%", () => value));
-}
 
 const SETTERS = ["EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT"];
 const GETTERS = ["TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME"];

@@ -3,20 +3,8 @@ import { expect, test } from "bun:test";
 import { type Call, describePair, oracleTest } from "../harness/oracle.ts";
 import type { RunningServer } from "../harness/processes.ts";
 import type { RawClient } from "../harness/raw-client.ts";
+import { each, MAX, MIN, NO_INTEGERS } from "./values.ts";
 
-const MAX = "9223372036854775807";
-const MIN = "-9223372036854775808";
-const NO_INTEGERS = [
-  '""',
-  "abc",
-  "1.0",
-  "+1",
-  '" 1"',
-  "01",
-  "-0",
-  "9223372036854775808",
-  '"1\\x00"',
-];
 /** Numbers that no database has, and no numbers. */
 const NO_DATABASES = [
   "-1",
@@ -31,11 +19,6 @@ const NO_DATABASES = [
   MIN,
   ...NO_INTEGERS,
 ];
-
-/** `text` with each of the values in place of `%`. */
-function each(text: string, values: readonly string[]): string[] {
-  return values.map((value) => text.replace("%", () => value));
-}
 
 function sorted(calls: readonly string[]): Call[] {
   return calls.map((call) => ({ call, as: "sorted" }));

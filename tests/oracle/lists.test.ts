@@ -1,25 +1,8 @@
 /** Lists, compared with redis-server byte for byte. */
 import { type Call, oracleTest } from "../harness/oracle.ts";
+import { each, MAX, MIN, NO_INTEGERS } from "./values.ts";
 
-const MAX = "9223372036854775807";
-const MIN = "-9223372036854775808";
-const NO_INTEGERS = [
-  '""',
-  "abc",
-  "1.0",
-  "+1",
-  '" 1"',
-  "01",
-  "-0",
-  "9223372036854775808",
-  '"1\\x00"',
-];
 const INDEXES = ["0", "1", "4", "5", "6", "-1", "-5", "-6", "-7", "100", "-100", MAX, MIN];
-
-/** `text` with each of the values in place of `%`. */
-function each(text: string, values: readonly string[]): string[] {
-  return values.map((value) => text.replace("%", () => value));
-}
 
 /** Elements at each border of the encodings: integers by size, strings by length. */
 const BORDERS: readonly string[] = [

@@ -12,6 +12,7 @@ import { COMMANDS } from "../../src/commands/index.ts";
 import { type Argument, parseSyntax } from "../../src/commands/syntax.ts";
 import { describePair, shown } from "../harness/oracle.ts";
 import type { RawClient } from "../harness/raw-client.ts";
+import { MIN } from "./values.ts";
 
 const SEED = Number(process.env.SEED ?? 1);
 const CALLS = Number(process.env.CALLS ?? 40);
@@ -69,7 +70,6 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   "latency|graph": "has its own words",
 };
 
-const MIN = "-9223372036854775808";
 const KEYS = ["text", "number", "list", "none", "passing"];
 const WORDS = [
   "",

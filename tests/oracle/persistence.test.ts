@@ -2,15 +2,7 @@
 import { expect, test } from "bun:test";
 import { describePair, oracleTest } from "../harness/oracle.ts";
 import type { RawClient } from "../harness/raw-client.ts";
-
-const MAX = "9223372036854775807";
-const MIN = "-9223372036854775808";
-const NO_INTEGERS = ['""', "abc", "1.0", "+1", '" 1"', "01", "-0", "9223372036854775808"];
-
-/** `text` with each of the values in place of `%`. */
-function each(text: string, values: readonly string[]): string[] {
-  return values.map((value) => text.replace("%", () => value));
-}
+import { each, MAX, MIN, NO_INTEGERS } from "./values.ts";
 
 oracleTest("save, bgsave, bgrewriteaof, lastsave", [
   { call: "LASTSAVE", as: "shape" },

@@ -11,11 +11,9 @@ import { Random } from "../../src/base/random.ts";
 import { COMMANDS } from "../../src/commands/index.ts";
 import { describePair, shown } from "../harness/oracle.ts";
 import { type RawClient, replyEnd } from "../harness/raw-client.ts";
+import { MAX, MIN } from "./values.ts";
 
 type Words = readonly string[];
-
-const MAX = "9223372036854775807";
-const MIN = "-9223372036854775808";
 
 /** Keys by what they usually hold. */
 const USUAL = {

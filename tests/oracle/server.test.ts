@@ -3,25 +3,7 @@ import { expect, test } from "bun:test";
 import { DIRECTIVES } from "../../src/server/directives.ts";
 import { type Call, describePair, oracleTest } from "../harness/oracle.ts";
 import type { RunningServer } from "../harness/processes.ts";
-
-const MAX = "9223372036854775807";
-const MIN = "-9223372036854775808";
-const NO_INTEGERS = [
-  '""',
-  "abc",
-  "1.0",
-  "+1",
-  '" 1"',
-  "01",
-  "-0",
-  "9223372036854775808",
-  '"1\\x00"',
-];
-
-/** `text` with each of the values in place of `%`. */
-function each(text: string, values: readonly string[]): string[] {
-  return values.map((value) => text.replace("%", () => value));
-}
+import { each, MAX, MIN, NO_INTEGERS } from "./values.ts";
 
 function shape(call: string): Call {
   return { call, as: "shape" };

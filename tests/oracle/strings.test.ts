@@ -1,37 +1,8 @@
 /** Strings, compared with redis-server byte for byte. */
 import { type Call, oracleTest } from "../harness/oracle.ts";
+import { each, MAX, MIN, NO_INTEGERS } from "./values.ts";
 
-const MAX = "9223372036854775807";
-const MIN = "-9223372036854775808";
-
-/** What is no 64-bit integer, for arguments that must be one. */
-const NO_INTEGERS = [
-  '""',
-  "abc",
-  "1.0",
-  "+1",
-  '" 1"',
-  '"1 "',
-  "01",
-  "-0",
-  "--1",
-  "-",
-  "1e3",
-  "0x10",
-  '"1\\x00"',
-  '"\\xff"',
-  "9223372036854775808",
-  "-9223372036854775809",
-  "18446744073709551616",
-  "99999999999999999999999",
-  "000000000000000000000001",
-];
 const INTEGERS = ["0", "1", "-1", "100", "9007199254740991", "9007199254740993", MAX, MIN];
-
-/** `text` with each of the values in place of `%`. */
-function each(text: string, values: readonly string[]): string[] {
-  return values.map((value) => text.replace("%", () => value));
-}
 
 oracleTest("set and get", [
   "SET a 1",
