@@ -8,12 +8,11 @@ import { RdbError, RdbReader } from "../../src/persistence/rdb-reader.ts";
 import type { Keyspace } from "../../src/store/keyspace.ts";
 import { DataFolder, freePort, runStormdb, startStormdbOn } from "../harness/processes.ts";
 import { encodeCommand } from "../harness/raw-client.ts";
-import { digestOf, fill, kill, type LoadOptions, scratchSpace } from "./load.ts";
+import { digestOf, FIRST_PART, fill, kill, type LoadOptions, scratchSpace } from "./load.ts";
 
 const SEED = Number(process.env.SEED ?? 1);
 const ROUNDS = Number(process.env.SEEDS ?? 400);
 const AOF = ["--appendonly", "yes"];
-const PART = join("appendonlydir", "appendonly.aof.1.incr.aof");
 const BASE = join("appendonlydir", "appendonly.aof.1.base.rdb");
 const LOAD: LoadOptions = { keys: 30, shortMs: 0, far: true, flushEvery: 0 };
 
@@ -85,7 +84,7 @@ async function expectRefusal(folder: DataFolder, args: readonly string[], ...wor
 async function folderWith(bytes: Uint8Array): Promise<DataFolder> {
   const folder = new DataFolder();
   await kill(await startStormdbOn(folder, ...AOF));
-  writeFileSync(join(folder.path, PART), bytes);
+  writeFileSync(join(folder.path, FIRST_PART), bytes);
   return folder;
 }
 
@@ -116,7 +115,7 @@ describe("a tail that is cut off", () => {
       const client = await storm.connect();
       digest = await digestOf(client);
       expect(storm.output()).toContain(
-        `${PART} ends in the middle of a command, as after a crash: cut off at byte ${validBytes} of ${bytes} (aof-load-truncated yes)`,
+        `${FIRST_PART} ends in the middle of a command, as after a crash: cut off at byte ${validBytes} of ${bytes} (aof-load-truncated yes)`,
       );
       await client.call("FLUSHALL");
       for (const command of commands) {
@@ -133,8 +132,13 @@ describe("a tail that is cut off", () => {
   test("with aof-load-truncated no it is refused, and the file stays as it is", async () => {
     using folder = await folderWith(WHOLE.subarray(0, inAppend));
     const { validBytes } = prefixOf(inAppend);
-    await expectRefusal(folder, ["--aof-load-truncated", "no"], PART, `at byte ${validBytes}`);
-    expect(readFileSync(join(folder.path, PART)).length).toEqual(inAppend);
+    await expectRefusal(
+      folder,
+      ["--aof-load-truncated", "no"],
+      FIRST_PART,
+      `at byte ${validBytes}`,
+    );
+    expect(readFileSync(join(folder.path, FIRST_PART)).length).toEqual(inAppend);
   });
 
   test("of a part that is not the last one is refused", async () => {
@@ -143,7 +147,7 @@ describe("a tail that is cut off", () => {
     const second = "appendonly.aof.2.incr.aof";
     writeFileSync(manifest, `${readFileSync(manifest, "latin1")}file ${second} seq 2 type i\n`);
     writeFileSync(join(folder.path, "appendonlydir", second), "");
-    await expectRefusal(folder, [], PART, `at byte ${prefixOf(inAppend).validBytes}`);
+    await expectRefusal(folder, [], FIRST_PART, `at byte ${prefixOf(inAppend).validBytes}`);
   });
 });
 
@@ -154,7 +158,12 @@ describe("damage that is no torn tail is refused", () => {
     const damaged = Buffer.from(WHOLE);
     damaged[second] = 0x58;
     using folder = await folderWith(damaged);
-    await expectRefusal(folder, [], PART, `damaged at byte ${second}: a command should begin here`);
+    await expectRefusal(
+      folder,
+      [],
+      FIRST_PART,
+      `damaged at byte ${second}: a command should begin here`,
+    );
   });
 
   test("a command that does not exist, and one with too few arguments", async () => {
@@ -164,7 +173,7 @@ describe("damage that is no torn tail is refused", () => {
     ]) {
       const damaged = Buffer.concat([WHOLE.subarray(0, second), encodeCommand(words)]);
       using folder = await folderWith(damaged);
-      await expectRefusal(folder, [], PART, `damaged at byte ${second}`, words[0]!);
+      await expectRefusal(folder, [], FIRST_PART, `damaged at byte ${second}`, words[0]!);
     }
   });
 
@@ -207,7 +216,7 @@ describe(`fuzz, SEED=${SEED}`, () => {
     await fill(client, new Random(SEED), 300, LOAD);
     await client.call("SAVE");
     rdb = new Uint8Array(readFileSync(join(folder.path, "dump.rdb")));
-    aof = new Uint8Array(readFileSync(join(folder.path, PART)));
+    aof = new Uint8Array(readFileSync(join(folder.path, FIRST_PART)));
   });
 
   function damage(random: Random, bytes: Uint8Array): Uint8Array {

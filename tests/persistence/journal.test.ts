@@ -9,19 +9,9 @@ import {
   until,
 } from "../harness/processes.ts";
 import { encodeCommand } from "../harness/raw-client.ts";
-import { commandsOf, digestOf, infoField, kill, untilIdle } from "./load.ts";
+import { commandsOf, digestOf, FIRST_PART, infoField, journalOf, kill, untilIdle } from "./load.ts";
 
 const AOF = ["--appendonly", "yes"];
-const PART = join("appendonlydir", "appendonly.aof.1.incr.aof");
-
-/** What stands in the file when the calls have been made, times in ms as T. */
-async function journalOf(...calls: string[]): Promise<string[]> {
-  using folder = new DataFolder();
-  await using storm = await startStormdbOn(folder, ...AOF);
-  const client = await storm.connect();
-  for (const call of calls) await client.call(...call.split(" "));
-  return commandsOf(join(folder.path, PART)).map((line) => line.replace(/\b1\d{12}\b/g, "T"));
-}
 
 describe("in the file stands", () => {
   test.each([
@@ -64,7 +54,7 @@ describe("in the file stands", () => {
     ],
     ["nothing that failed", ["SET a x", "INCR a", "LPUSH a 1"], ["SET a x"]],
   ])("%s", async (_, calls, lines) => {
-    expect(await journalOf(...calls)).toEqual(["SELECT 0", ...lines]);
+    expect(await journalOf(calls)).toEqual(["SELECT 0", ...lines]);
   });
 
   test("DEL for each key whose time has come, met or not", async () => {
@@ -72,7 +62,7 @@ describe("in the file stands", () => {
     await using storm = await startStormdbOn(folder, ...AOF);
     const client = await storm.connect();
     await client.call("SET", "a", "1", "PX", "1");
-    const path = join(folder.path, PART);
+    const path = join(folder.path, FIRST_PART);
     await until("the key has expired", () => commandsOf(path).at(-1) === "DEL a");
     await client.call("DEBUG", "SET-ACTIVE-EXPIRE", "0");
     await client.call("SET", "b", "1", "PX", "1");

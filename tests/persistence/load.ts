@@ -1,5 +1,6 @@
 /** Random writes for tests of durability, and what they need to compare servers and files. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Clock } from "../../src/base/clock.ts";
 import { Random } from "../../src/base/random.ts";
 import { RdbReader } from "../../src/persistence/rdb-reader.ts";
@@ -7,8 +8,7 @@ import { Request } from "../../src/protocol/request.ts";
 import { READY, RequestParser } from "../../src/protocol/request-parser.ts";
 import { digestOfAll } from "../../src/store/digest.ts";
 import { Keyspace } from "../../src/store/keyspace.ts";
-import type { RunningServer } from "../harness/processes.ts";
-import { until } from "../harness/processes.ts";
+import { DataFolder, type RunningServer, startStormdbOn, until } from "../harness/processes.ts";
 import { encodeCommand, type RawClient } from "../harness/raw-client.ts";
 
 export type Command = readonly string[];
@@ -173,6 +173,18 @@ export function digestOfFile(path: string): string {
   reader.finish();
   space.check();
   return digestOfAll(space);
+}
+
+/** The part of the append-only file that a new server writes to. */
+export const FIRST_PART = join("appendonlydir", "appendonly.aof.1.incr.aof");
+
+/** What stands in the append-only file when the lines have been sent, times in ms as T. */
+export async function journalOf(lines: readonly string[]): Promise<string[]> {
+  using folder = new DataFolder();
+  await using storm = await startStormdbOn(folder, "--appendonly", "yes");
+  const client = await storm.connect();
+  for (const line of lines) await client.call(...line.split(" "));
+  return commandsOf(join(folder.path, FIRST_PART)).map((line) => line.replace(/\b1\d{12}\b/g, "T"));
 }
 
 /** The commands of an append-only file, each as its words. */

@@ -7,6 +7,7 @@ import { DataFolder, REDIS_SERVER, startRedisOn, startStormdbOn } from "../harne
 import { encodeCommand } from "../harness/raw-client.ts";
 import {
   digestOf,
+  FIRST_PART,
   fill,
   infoField,
   kill,
@@ -166,7 +167,7 @@ describe.skipIf(REDIS_SERVER === null)(`redis-server's files in StormDB, SEED=${
       digest = await digestOf(client);
       await kill(redis);
     }
-    const increment = join(source.path, "appendonlydir", "appendonly.aof.1.incr.aof");
+    const increment = join(source.path, FIRST_PART);
     copyFileSync(increment, join(folder.path, "appendonly.aof"));
     {
       await using storm = await startStormdbOn(folder, ...AOF);

@@ -13,19 +13,18 @@ import {
 } from "../harness/processes.ts";
 import { encodeCommand, type RawClient } from "../harness/raw-client.ts";
 import { forSeeds, pick } from "../unit/seeds.ts";
-import { commandsOf, digestOf, infoField, kill, randomCommand, scratchSpace } from "./load.ts";
+import {
+  commandsOf,
+  digestOf,
+  FIRST_PART,
+  infoField,
+  journalOf,
+  kill,
+  randomCommand,
+  scratchSpace,
+} from "./load.ts";
 
 const AOF = ["--appendonly", "yes", "--auto-aof-rewrite-percentage", "0"];
-const PART = join("appendonlydir", "appendonly.aof.1.incr.aof");
-
-/** What stands in the file when the lines have been sent, times in ms as T. */
-async function journalOf(lines: readonly string[]): Promise<string[]> {
-  using folder = new DataFolder();
-  await using storm = await startStormdbOn(folder, ...AOF);
-  const client = await storm.connect();
-  for (const line of lines) await client.call(...line.split(" "));
-  return commandsOf(join(folder.path, PART)).map((line) => line.replace(/\b1\d{12}\b/g, "T"));
-}
 
 describe("in the file stands", () => {
   test.each([
@@ -99,7 +98,7 @@ describe("in the file stands", () => {
     using folder = new DataFolder();
     await using storm = await startStormdbOn(folder, ...AOF, "--aof-timestamp-enabled", "yes");
     const client = await storm.connect();
-    const path = join(folder.path, PART);
+    const path = join(folder.path, FIRST_PART);
     const text = () => readFileSync(path, "latin1");
     // Over several seconds, so that stamps would fall into the blocks.
     await until("there are three stamps", async () => {
@@ -125,14 +124,14 @@ describe("in the file stands", () => {
     await client.call("SET", "c", "1");
     await until("its time has come", () => Date.now() > at + 1);
     expect(await client.call("EXEC")).toEqual("*3\r\n+OK\r\n$-1\r\n+OK\r\n");
-    const commands = commandsOf(join(folder.path, PART));
+    const commands = commandsOf(join(folder.path, FIRST_PART));
     expect(commands.slice(-5)).toEqual(["MULTI", "SET b 1", "DEL a", "SET c 1", "EXEC"]);
   });
 });
 
 test("a block that is cut at any byte is read as if none of it had happened", async () => {
   using folder = new DataFolder();
-  const path = join(folder.path, PART);
+  const path = join(folder.path, FIRST_PART);
   {
     await using storm = await startStormdbOn(folder, ...AOF);
     const client = await storm.connect();
@@ -169,7 +168,7 @@ test("a block that is cut at any byte is read as if none of it had happened", as
     cpSync(join(folder.path, "appendonlydir"), join(other.path, "appendonlydir"), {
       recursive: true,
     });
-    writeFileSync(join(other.path, PART), whole.subarray(0, bytes));
+    writeFileSync(join(other.path, FIRST_PART), whole.subarray(0, bytes));
     for (let round = 0; round < 2; round++) {
       await using storm = await startStormdbOn(other, ...AOF);
       const client = await storm.connect();
@@ -315,7 +314,7 @@ test(
         digest = await digestOf(client);
         expect(await client.call("DEBUG", "CHECK")).toEqual("+OK\r\n");
         await kill(storm);
-        commands = commandsOf(join(folder.path, PART));
+        commands = commandsOf(join(folder.path, FIRST_PART));
       }
       expect(commands.some((line) => line.startsWith("B"))).toEqual(false);
       expect(commands).toContain("EXEC");
