@@ -1,5 +1,5 @@
 /** The tests of each client library run against StormDB, and against redis-server to prove them. */
-import { describe } from "bun:test";
+import { describe, expect } from "bun:test";
 import {
   REDIS_SERVER,
   type RunningServer,
@@ -23,4 +23,21 @@ export function rejection(promise: Promise<unknown>): Promise<string> {
     (value) => `resolved to ${String(value)}`,
     (error: Error) => error.message,
   );
+}
+
+interface Strings {
+  set(key: string, value: string): Promise<unknown>;
+  get(key: string): Promise<string | null>;
+  incr(key: string): Promise<number>;
+}
+
+/** Of many calls made at once each gets its own reply. */
+export async function expectOwnReplies(client: Strings): Promise<void> {
+  const calls = Array.from({ length: 3000 }, async (_, i) => {
+    await client.set(`key:${i}`, `value:${i}`);
+    return client.get(`key:${i}`);
+  });
+  expect(await Promise.all(calls)).toEqual(Array.from({ length: 3000 }, (_, i) => `value:${i}`));
+  const counts = Array.from({ length: 10_000 }, () => client.incr("count"));
+  expect(await Promise.all(counts)).toEqual(Array.from({ length: 10_000 }, (_, i) => i + 1));
 }
