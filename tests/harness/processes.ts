@@ -4,7 +4,7 @@
  *
  *     await using storm = await startStormdb();
  */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -29,16 +29,53 @@ export interface RunningServer extends AsyncDisposable {
   readonly exited: Promise<number>;
 }
 
-/** A port that nothing listens on now. */
-export function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
+/**
+ * Ports that the system gives to no outgoing connection: one of those could take the port before
+ * the server has it, or be connected to itself.
+ */
+const FIRST_PORT = 10_000;
+const PORTS = 22_000;
+let portIndex = Math.floor(Math.random() * PORTS);
+
+/** A port that nothing listens on now; no second call in this process gets the same. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST_PORT + (portIndex++ % PORTS);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
     const probe = createServer();
-    probe.on("error", fail);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => done(typeof address === "object" && address ? address.port : 0));
-    });
+    probe.on("error", () => done(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => done(true)));
   });
+}
+
+/** Whether it is this process that listens on the port, as far as the system tells. */
+function listens(pid: number, port: number): boolean {
+  if (process.platform !== "linux") return true;
+  const wanted = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const listening = ["/proc/net/tcp", "/proc/net/tcp6"]
+    .filter(existsSync)
+    .flatMap((path) => readFileSync(path, "latin1").split("\n"))
+    .map((line) => line.trim().split(/ +/))
+    .filter(([, local, , state]) => local?.endsWith(wanted) && state === "0A")
+    .map((fields) => `socket:[${fields[9]}]`);
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((name) => {
+      try {
+        return listening.includes(readlinkSync(`/proc/${pid}/fd/${name}`));
+      } catch {
+        // Closed meanwhile.
+        return false;
+      }
+    });
+  } catch {
+    // The process has ended.
+    return false;
+  }
 }
 
 /** Of servers that have not been disposed of: tests that are filtered out or time out leave them. */
@@ -75,10 +112,12 @@ export async function start(
     }
     try {
       (await RawClient.connect(port)).close();
-      ready = true;
+      // Else another server has the port, and this one is about to end.
+      ready = listens(child.pid, port);
     } catch {
-      await Bun.sleep(10);
+      // Not yet.
     }
+    if (!ready) await Bun.sleep(10);
   }
   if (!ready) throw new Error(`${command[0]} did not answer on port ${port}:\n${output}`);
   return {
