@@ -55,7 +55,8 @@ export class Failover {
     if (timeoutMs > 0) this.#timer = setTimeout(() => this.#timeIsOver(), timeoutMs);
     this.#options.log("FAILOVER requested.");
     this.#options.pauseWrites(true);
-    this.advance();
+    // Not here: a transaction that this is part of has to be in the stream first.
+    this.#options.requestAcks();
     return "";
   }
 

@@ -63,8 +63,8 @@ export class PrimaryLink {
   readonly #settings: () => LinkSettings;
   readonly #sink: LinkSink;
   readonly #log: Log;
-  /** Asks the primary to make this server the primary in its place: FAILOVER. */
-  readonly #takesOver: boolean;
+  /** Has yet to ask the other server to be the primary in place of this one: FAILOVER. */
+  #handsOver: boolean;
   state: LinkState = "connect";
   /** When something was last received, in ms since the epoch. */
   lastIoMs = 0;
@@ -93,11 +93,11 @@ export class PrimaryLink {
   readonly #outbox = new Outbox();
 
   /** `settings`: as they are now; host and port stay the same. */
-  constructor(settings: () => LinkSettings, sink: LinkSink, log: Log, takesOver = false) {
+  constructor(settings: () => LinkSettings, sink: LinkSink, log: Log, handsOver = false) {
     this.#settings = settings;
     this.#sink = sink;
     this.#log = log;
-    this.#takesOver = takesOver;
+    this.#handsOver = handsOver;
     this.downSinceMs = Date.now();
     this.#connect();
   }
@@ -258,9 +258,11 @@ export class PrimaryLink {
     await tell("capa", "eof", "capa", "psync2");
     const place = this.#sink.place();
     const from = place === null ? ["?", "-1"] : [place.id, String(place.position + 1)];
-    if (this.#takesOver && place !== null) from.push("FAILOVER");
+    if (this.#handsOver && place !== null) from.push("FAILOVER");
     const answer = await this.#ask("PSYNC", ...from);
     const [word, id, offset] = answer.split(" ");
+    // Once it has agreed it is a primary like any other, also when the connection is lost later.
+    if (!answer.startsWith("-")) this.#handsOver = false;
     if (word === "+CONTINUE") {
       this.#log.notice("Successful partial resynchronization with master.");
       this.#sink.onContinue(id ?? place!.id);

@@ -244,7 +244,7 @@ export class Replication {
   // ── As a replica ───────────────────────────────────────────────────────────────────────────
 
   /** Follows another server. */
-  follows(host: string, port: number, takesOver = false): void {
+  follows(host: string, port: number, handsOver = false): void {
     const { log, onRole, settings } = this.#options;
     const wasPrimary = this.link === null;
     this.#options.persistence.flush();
@@ -260,7 +260,7 @@ export class Replication {
     };
     this.#applier = new Applier(this.#applierSink());
     log.notice(`REPLICAOF ${host}:${port} enabled`);
-    this.link = new PrimaryLink(linkSettings, this.#linkSink(), log, takesOver);
+    this.link = new PrimaryLink(linkSettings, this.#linkSink(), log, handsOver);
     onRole();
   }
 

@@ -109,7 +109,11 @@ export class ServerReplication implements ReplicationService {
     this.ackWaits = new AckWaits((position) => this.countAt(position), release);
     this.failoverState = new Failover({
       primary: this.core.primary,
-      position: () => this.core.position,
+      position: () => {
+        // What has been run and not yet fed into the stream counts: else it would be lost.
+        persistence.flush();
+        return this.core.position;
+      },
       requestAcks: () => this.core.requestAcks(),
       pauseWrites: (paused) => server.holdWrites(paused),
       followTarget: (host, port) => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { Random } from "../../src/base/random.ts";
 import { freePort, until } from "../harness/processes.ts";
 import { following, Node, PAIRS, SEED, untilSame, untilUp, write } from "../harness/replication.ts";
+import { pipeline } from "../persistence/load.ts";
 
 const OK = "+OK\r\n";
 
@@ -51,12 +52,36 @@ describe.each(PAIRS)("%s hands over to %s", (ofPrimary, ofReplica) => {
     expect(await b.call("GET", "exact")).toEqual(`$${value.length}\r\n${value}\r\n`);
     expect((await b.info()).sync_full).toEqual("0");
     expect((await a.info()).role).toEqual("slave");
+    if (ofPrimary === "StormDB") {
+      // It follows like any other from now on, also when it has to connect again.
+      await b.call("CLIENT", "KILL", "TYPE", "replica");
+      await b.call("SET", "behind", "0");
+      await untilSame(b, a);
+    }
     // And back.
     expect(await b.call("FAILOVER")).toEqual(OK);
     await until("the first is the primary again", () => hasRole(a, "master"));
     await until("the other follows", async () => (await b.info()).master_link_status === "up");
     await a.call("SET", "behind", "1");
     await untilSame(a, b);
+  });
+
+  test.each([
+    ["together with it", [["SET", "late", "1"], ["FAILOVER"]]],
+    ["in its transaction", [["MULTI"], ["SET", "late", "1"], ["FAILOVER"], ["EXEC"]]],
+  ])("what is written %s goes along", async (_, commands) => {
+    await using a = await Node.start(ofPrimary);
+    await using b = await Node.start(ofReplica, ...following(a));
+    await untilUp(b);
+    await a.call("SET", "early", "1");
+    await untilSame(a, b);
+    expect(await a.call("WAIT", "1", "0")).toEqual(":1\r\n");
+    const replies = await pipeline(a.client, commands);
+    expect(replies.filter((reply) => reply.startsWith("-"))).toEqual([]);
+    await until("the other is the primary", () => hasRole(b, "master"));
+    expect(await b.call("GET", "late")).toEqual("$1\r\n1\r\n");
+    await untilSame(b, a);
+    expect((await b.info()).sync_full).toEqual("0");
   });
 
   test("a replica that does not come along: TIMEOUT, ABORT and FORCE", async () => {
