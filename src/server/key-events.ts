@@ -30,8 +30,8 @@ export class KeyEvents implements KeyEventService {
   readonly #pubsub: PubSub<Connection>;
   /** Classes that are notified. */
   #classes = 0;
-  /** Who watches a key, by database. */
-  readonly #watchers: readonly Map<string, Set<Connection>>[];
+  /** Who watches a key, and how, by database; a client may watch very many. */
+  readonly #watchers: readonly Map<string, Map<Connection, Watch>>[];
   #watchCount = 0;
 
   constructor(keyspace: Keyspace, pubsub: PubSub<Connection>) {
@@ -110,13 +110,14 @@ export class KeyEvents implements KeyEventService {
   // ── Watching ───────────────────────────────────────────────────────────────────────────────
 
   watch(client: Connection, database: Database, key: string): void {
-    client.watches ??= [];
-    if (client.watches.some((w) => w.database === database && w.key === key)) return;
-    client.watches.push({ database, key, wasExpired: this.#isExpired(database, key) });
     const watchers = this.#watchers[database.index]!;
     const present = watchers.get(key);
-    if (present === undefined) watchers.set(key, new Set([client]));
-    else present.add(client);
+    if (present?.has(client)) return;
+    const watch = { database, key, wasExpired: this.#isExpired(database, key) };
+    client.watches ??= [];
+    client.watches.push(watch);
+    if (present === undefined) watchers.set(key, new Map([[client, watch]]));
+    else present.set(client, watch);
     this.#watchCount++;
     this.#updateActive();
   }
@@ -149,12 +150,12 @@ export class KeyEvents implements KeyEventService {
   }
 
   #touch(database: Database, key: string): void {
-    for (const client of this.#watchers[database.index]!.get(key) ?? []) client.watchBroken = true;
+    const clients = this.#watchers[database.index]!.get(key)?.keys() ?? [];
+    for (const client of clients) client.watchBroken = true;
   }
 
   #touchExpired(database: Database, key: string): void {
-    for (const client of this.#watchers[database.index]!.get(key) ?? []) {
-      const watch = watchOf(client, database, key);
+    for (const [client, watch] of this.#watchers[database.index]!.get(key) ?? []) {
       if (watch.wasExpired) watch.wasExpired = false;
       else client.watchBroken = true;
     }
@@ -177,8 +178,7 @@ export class KeyEvents implements KeyEventService {
       const ref = replacement === null ? 0 : replacement.find(bytes, 0, bytes.length);
       if (!isThere && ref === 0) continue;
       const isReplacementExpired = ref !== 0 && replacement!.isExpired(ref);
-      for (const client of clients) {
-        const watch = watchOf(client, database, key);
+      for (const [client, watch] of clients) {
         // A key whose time has come is as good as none.
         if (watch.wasExpired && ref === 0) watch.wasExpired = false;
         else if (isReplacementExpired && (watch.wasExpired || !isThere)) watch.wasExpired = true;
@@ -186,8 +186,4 @@ export class KeyEvents implements KeyEventService {
       }
     }
   }
-}
-
-function watchOf(client: Connection, database: Database, key: string): Watch {
-  return client.watches!.find((watch) => watch.database === database && watch.key === key)!;
 }

@@ -74,3 +74,17 @@ test("what will not run, after an error, is not kept", async () => {
   );
   expect(await client.call("EXISTS", "key")).toEqual(":0\r\n");
 });
+
+test("a client that watches very many keys, and again, holds nobody up", async () => {
+  await using storm = await startStormdb();
+  const [watching, other] = [await storm.connect(), await storm.connect()];
+  const keys = Array.from({ length: 100_000 }, (_, i) => `key:${i}`);
+  expect(await watching.call("WATCH", ...keys)).toEqual("+OK\r\n");
+  expect(await watching.call("WATCH", ...keys)).toEqual("+OK\r\n");
+  await other.call("SET", "key:7", "1");
+  for (const command of ["FLUSHALL", "SWAPDB 0 1", "PING"]) {
+    expect(await other.call(...command.split(" "))).toMatch(/^\+/);
+  }
+  await watching.call("MULTI");
+  expect(await watching.call("EXEC")).toEqual("*-1\r\n");
+});
