@@ -311,6 +311,8 @@ export class Server implements Services {
 
   #forget(client: Connection): void {
     client.closed = true;
+    // What is kept for it is garbage now, however little the server has to do from here on.
+    this.#cleanBytes -= client.bufferBytes;
     client.pending = null;
     client.backlog.length = 0;
     client.backlogBytes = 0;

@@ -160,3 +160,18 @@ test("a client that is owed much and goes away leaves nothing behind", async () 
   }
   expect(await control.call("DEBUG", "CHECK")).toEqual("+OK\r\n");
 });
+
+test("the memory of what it was owed comes back, also where nothing else happens", async () => {
+  await using storm = await startWithMegabyte();
+  const control = await storm.connect();
+  const rss = () => readInfoNumber(control, "memory", "used_memory_rss");
+  const slow = await ByteSocket.connect(storm.port);
+  slow.pause();
+  await slow.write("GET megabyte\r\n".repeat(200));
+  await until("much is owed", async () => (await owed(control)) > 150 * MEGABYTE);
+  // Garbage is collected while it is still needed.
+  await Bun.sleep(300);
+  const before = await rss();
+  slow.close();
+  await until("it is back", async () => before - (await rss()) > 120 * MEGABYTE, 500);
+});
