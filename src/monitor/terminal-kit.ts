@@ -6,8 +6,6 @@ declare module "terminal-kit" {
   }
 
   export interface Terminal {
-    readonly width: number;
-    readonly height: number;
     /** False: gives the keyboard and the mouse back. */
     grabInput(options: false | { readonly mouse?: "button" }): Promise<void>;
     fullscreen(on: boolean): void;

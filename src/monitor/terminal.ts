@@ -15,6 +15,8 @@ const NO_WRAP = "\x1b[?7l";
 /** A terminal that does not keep up is drawn to less often. */
 const UNSENT_BYTES_MAX = 64 * 1024;
 const FLUSH_MS = 1000;
+/** Of a terminal that does not know its size: Docker tells it to a new one a moment later. */
+const USUAL = { width: 80, height: 24 };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -46,11 +48,11 @@ export class Screen {
   }
 
   get width(): number {
-    return process.stdout.columns || terminal.width;
+    return process.stdout.columns || USUAL.width;
   }
 
   get height(): number {
-    return process.stdout.rows || terminal.height;
+    return process.stdout.rows || USUAL.height;
   }
 
   start(): void {

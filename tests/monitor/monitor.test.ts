@@ -80,6 +80,19 @@ describe.skipIf(TMUX === null)("the monitor", () => {
     });
   }
 
+  test("a terminal that does not know its size yet is drawn to, and then as large as it is", async () => {
+    await using server = await startStormdb();
+    const command = monitor(server.port).join(" ");
+    const sizeless = ["sh", "-c", `stty rows 0 columns 0; exec ${command}`];
+    await using terminal = new Terminal(sizeless, { width: 120, height: 40 });
+    const frame = (text: string) => text.split("\n").find((line) => line.includes("─ Keys ─"));
+    await terminal.until("80 columns", (text) => frame(text)?.length === SMALL.width);
+    terminal.resize({ width: 100, height: 30 });
+    await terminal.until("100 columns", (text) => frame(text)?.length === 100);
+    terminal.keys("q");
+    await terminal.shows("exit code 0");
+  });
+
   test("keys choose pages, sort, filter, pause, change the interval and help", async () => {
     await using server = await startStormdb("--slowlog-log-slower-than", "0");
     const client = await server.connect();
