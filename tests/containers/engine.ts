@@ -1,7 +1,8 @@
 /**
- * Podman and buildah with storage, settings and networks of their own in a temporary folder, so
- * that nothing of a test mixes with what else is on the machine, and the base images that a test
- * takes in place of the public ones: made from this machine's own files, for no image registry
+ * Podman and buildah with storage, settings and networks of their own, in a temporary folder and
+ * in namespaces (network, mounts, processes) of their own: nothing of a test mixes with what else
+ * is on the machine, and when the namespaces end all of it is gone. The base images that a test
+ * takes in place of the public ones are made from this machine's own files, for no image registry
  * has to be reachable.
  */
 import {
@@ -11,7 +12,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   realpathSync,
   rmSync,
   writeFileSync,
@@ -23,20 +23,29 @@ export const ROOT = resolve(import.meta.dir, "../..");
 const NONROOT = 65532;
 const REDIS_USER = 999;
 
-const TOOLS = ["podman", "buildah", "runc", "podman-compose", "tar", "unshare", "ldd"];
+const TOOLS = [
+  ...["podman", "buildah", "runc", "podman-compose", "iptables", "ip"],
+  ...["tar", "ldd", "bash", "unshare", "nsenter", "mount", "env"],
+];
 /** Where podman looks for its helpers. */
 const HELPER_FOLDERS = ["/usr/lib/podman", "/usr/libexec/podman", "/usr/local/lib/podman"];
+/** The first podman-compose that gives containers the addresses that compose.yaml names. */
+const COMPOSE_VERSION = "1.0.6";
 
 function missing(): string {
-  if (process.env.CONTAINERS !== "1") return "run them with CONTAINERS=1 scripts/test";
   if (process.platform !== "linux") return "they need Linux";
   if (process.getuid?.() !== 0) return "they need to be run as root";
   const absent = TOOLS.filter((tool) => Bun.which(tool) === null);
   for (const helper of ["netavark", "aardvark-dns"]) {
     if (!HELPER_FOLDERS.some((folder) => existsSync(join(folder, helper)))) absent.push(helper);
   }
-  if (absent.length === 0) return "";
-  return `${absent.join(", ")} not installed (CONTAINERS=1 scripts/test installs what is missing)`;
+  const cure = "CONTAINERS=1 scripts/test installs what is missing";
+  if (absent.length > 0) return `${absent.join(", ")} not installed (${cure})`;
+  const said = Bun.spawnSync(["podman-compose", "--version"]).stdout.toString();
+  const version = /podman-compose\w* version:? +(\d+\.\d+\.\d+)/.exec(said)?.[1] ?? "0.0.0";
+  return Bun.semver.order(version, COMPOSE_VERSION) >= 0
+    ? ""
+    : `podman-compose is older than ${COMPOSE_VERSION} (${cure})`;
 }
 
 /** Why containers cannot be run here, or "". */
@@ -51,17 +60,22 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/**
+ * The first process of the namespaces. It ends with the test, whose end of the pipe is closed then,
+ * and all others end with it. What tools of containers keep outside of their folder is in /run and
+ * /dev/shm.
+ */
+const FIRST =
+  "mount -t tmpfs none /run && mount -t tmpfs none /dev/shm && ip link set lo up && echo ready && read -r";
+
 export class Engine implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "stormdb-containers-"));
-  readonly #environment: Record<string, string>;
+  readonly #first: Bun.Subprocess<"pipe", "pipe", "inherit">;
   readonly #leave = () => this[Symbol.dispose]();
+  readonly environment: Readonly<Record<string, string>>;
 
-  constructor() {
+  private constructor() {
     const at = (name: string) => JSON.stringify(join(this.#folder, name));
-    writeFileSync(
-      join(this.#folder, "storage.conf"),
-      `[storage]\ndriver = "vfs"\ngraphroot = ${at("storage")}\nrunroot = ${at("run")}\n`,
-    );
     // A container's limits may not be above those that root has here.
     writeFileSync(
       join(this.#folder, "containers.conf"),
@@ -78,20 +92,54 @@ network_backend = "netavark"
 network_config_dir = ${at("networks")}
 `,
     );
-    this.#environment = {
+    this.environment = {
       PATH: process.env.PATH ?? "",
       HOME: this.#folder,
       CONTAINERS_CONF: join(this.#folder, "containers.conf"),
       CONTAINERS_STORAGE_CONF: join(this.#folder, "storage.conf"),
     };
+    const namespaces = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    this.#first = Bun.spawn(["unshare", ...namespaces, "bash", "-c", FIRST], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
     process.on("exit", this.#leave);
+  }
+
+  static async start(): Promise<Engine> {
+    const engine = new Engine();
+    const { done } = await engine.#first.stdout.getReader().read();
+    if (done) throw new Error("namespaces cannot be made here");
+    // Overlays are not copied as a whole for each container, but not every file system carries them.
+    engine.#store("overlay");
+    if ((await engine.run(["podman", "info"])).code !== 0) engine.#store("vfs");
+    return engine;
+  }
+
+  #store(driver: string): void {
+    const at = (name: string) => JSON.stringify(join(this.#folder, name));
+    writeFileSync(
+      join(this.#folder, "storage.conf"),
+      `[storage]\ndriver = "${driver}"\ngraphroot = ${at(driver)}\nrunroot = ${at("run")}\n`,
+    );
+  }
+
+  /** A command as it is to be run from outside of the namespaces. */
+  inside(command: readonly string[]): string[] {
+    const of = (name: string) => `/proc/${this.#first.pid}/ns/${name}`;
+    const namespaces = [
+      `--net=${of("net")}`,
+      `--mount=${of("mnt")}`,
+      `--pid=${of("pid_for_children")}`,
+    ];
+    return ["nsenter", ...namespaces, "env", `--chdir=${ROOT}`, ...command];
   }
 
   /** Runs a tool to its end, with variables added to its environment. */
   async run(command: readonly string[], variables: Record<string, string> = {}): Promise<Ended> {
-    const child = Bun.spawn([...command], {
-      cwd: ROOT,
-      env: { ...this.#environment, ...variables },
+    const child = Bun.spawn(this.inside(command), {
+      env: { ...this.environment, ...variables },
       stdout: "pipe",
       stderr: "pipe",
     });
@@ -122,10 +170,11 @@ network_config_dir = ${at("networks")}
     }
   }
 
-  async #import(folder: string, image: string): Promise<void> {
+  async #import(folder: string, image: string, ...changes: string[]): Promise<void> {
     const archive = join(this.#folder, "base.tar");
     await this.output(["tar", "--create", "--file", archive, "--directory", folder, "."]);
-    await this.podman("import", "--change", `ENV ${IMAGE_PATH}`, archive, image);
+    const options = [`ENV ${IMAGE_PATH}`, ...changes].flatMap((change) => ["--change", change]);
+    await this.podman("import", ...options, archive, image);
     rmSync(archive);
     rmSync(folder, { recursive: true });
   }
@@ -203,33 +252,31 @@ network_config_dir = ${at("networks")}
     for (const name of ["sh", "redis-sentinel", "redis-cli"]) await this.#addProgram(name, folder);
     mkdirSync(join(folder, "data"));
     chownSync(join(folder, "data"), REDIS_USER, REDIS_USER);
-    await this.#import(folder, image);
+    await this.#import(folder, image, "VOLUME /data");
   }
 
-  /** Builds the Dockerfile, without a network: what is not in the base images is not there. */
+  /** Builds the Dockerfile; there is no network, so what is not in the base images is not there. */
   async build(image: string, baseImages: Record<string, string>): Promise<void> {
     const names = Object.entries(baseImages).flatMap(([name, base]) => [
       "--build-arg",
       `${name}=${base}`,
     ]);
     await this.output([
-      ...["unshare", "--net", "buildah", "bud", "--isolation", "chroot", "--format", "docker"],
+      ...["buildah", "bud", "--isolation", "chroot", "--format", "docker"],
       ...["--ulimit", "nofile=1024:1024", ...names, "--tag", image, "."],
     ]);
   }
 
-  /** Removes all that was made: containers, networks, volumes, images and the folder. */
+  /** Ends all that runs, and removes all that was made. */
   [Symbol.dispose](): void {
     process.off("exit", this.#leave);
     if (!existsSync(this.#folder)) return;
-    const podman = (...args: string[]) =>
-      Bun.spawnSync(["podman", ...args], { env: this.#environment, stdout: "ignore" });
-    podman("rm", "--force", "--all", "--time", "0");
-    podman("network", "prune", "--force");
-    // What is still mounted there would be deleted through its mount.
-    for (const name of readdirSync(this.#folder)) {
-      rmSync(join(this.#folder, name), { recursive: true, force: true });
-    }
+    const now = (...command: string[]) =>
+      Bun.spawnSync(this.inside(command), { env: this.environment, stdout: "ignore" });
+    // Control groups are not in a namespace.
+    now("podman", "rm", "--force", "--all", "--time", "0");
+    now("kill", "-KILL", "-1");
+    this.#first.kill("SIGKILL");
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

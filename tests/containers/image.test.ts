@@ -3,10 +3,10 @@
  * with base images made from this machine's files in place of the public ones.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { freePort, REDIS_CLI, until as untilTried } from "../harness/processes.ts";
-import { SENTINEL_MISSING } from "../harness/sentinel.ts";
-import { CONTAINERS_MISSING, type Ended, Engine } from "./engine.ts";
+import { REDIS_CLI, until as untilTried } from "../harness/processes.ts";
+import { SENTINEL_MISSING, SENTINEL_PERIODS } from "../harness/sentinel.ts";
+import { Terminal, TMUX } from "../monitor/terminal.ts";
+import { CONTAINERS_MISSING, Engine } from "./engine.ts";
 
 if (CONTAINERS_MISSING !== "") console.log(`Skipped, tests/containers: ${CONTAINERS_MISSING}.`);
 
@@ -34,7 +34,7 @@ describe.skipIf(CONTAINERS_MISSING !== "")("containers", () => {
   let engine: Engine;
 
   beforeAll(async () => {
-    engine = new Engine();
+    engine = await Engine.start();
     await engine.makeBase(BASE);
     await engine.makeBun(BUN);
     await engine.build(IMAGE, { BUN_IMAGE: BUN, BASE_IMAGE: BASE });
@@ -103,7 +103,7 @@ describe.skipIf(CONTAINERS_MISSING !== "")("containers", () => {
   test("the server runs without rights on a file system that cannot be written", async () => {
     await using _ = await container("storm-rights", ...HARDENED);
     const pid = await engine.podman("inspect", "--format", "{{.State.Pid}}", "storm-rights");
-    const status = readFileSync(`/proc/${pid.trim()}/status`, "latin1");
+    const status = await engine.output(["cat", `/proc/${pid.trim()}/status`]);
     const field = (name: string) => new RegExp(`^${name}:\\s+(.*)$`, "m").exec(status)?.[1];
     expect({ user: field("Uid"), group: field("Gid"), rights: field("CapEff") }).toEqual({
       user: "65532\t65532\t65532\t65532",
@@ -160,72 +160,88 @@ describe.skipIf(CONTAINERS_MISSING !== "")("containers", () => {
 
   describe("compose.yaml", () => {
     const PROJECT = "storm-compose";
-    const PRIMARY = `${PROJECT}_primary_1`;
-    let variables: Record<string, string>;
-
-    /** This podman-compose knows no profiles: services are named. */
-    const compose = (...words: string[]): Promise<string> =>
-      engine.output(["podman-compose", "-f", "compose.yaml", "-p", PROJECT, ...words], variables);
-
-    /** As a user does it, less what podman-compose tells about itself. */
-    const exec = async (service: string, ...words: string[]): Promise<string> => {
-      const printed = await compose("exec", "-T", service, "stormdb", "cli", ...words);
-      const reply = /^podman exec .*\n([\s\S]*?)exit code: \d+\n$/m.exec(printed)?.[1];
-      if (reply === undefined) throw new Error(`podman-compose printed ${printed}`);
-      return reply.trim();
+    const name = (service: string) => `${PROJECT}_${service}_1`;
+    const VARIABLES = {
+      // What it says of itself and what commands print come in order.
+      PYTHONUNBUFFERED: "1",
+      STORMDB_IMAGE: IMAGE,
+      REDIS_IMAGE: REDIS,
     };
 
-    const role = async (service: string, port: string) =>
-      /role:(\w+)/.exec(await exec(service, "-p", port, "INFO", "replication"))?.[1];
+    /** This podman-compose knows no profiles: services are named. */
+    const composeWith = (...words: string[]): string[] => [
+      ...["podman-compose", "-f", "compose.yaml", "-p", PROJECT],
+      ...words,
+    ];
+    const compose = (...words: string[]): Promise<string> =>
+      engine.output(composeWith(...words), VARIABLES);
 
-    beforeAll(async () => {
-      const ports = await Promise.all([freePort(), freePort(), freePort()]);
-      variables = {
-        // What it says of itself and what commands print come in order.
-        PYTHONUNBUFFERED: "1",
-        STORMDB_IMAGE: IMAGE,
-        REDIS_IMAGE: REDIS,
-        STORMDB_PORT: String(ports[0]),
-        STORMDB_REPLICA_PORT: String(ports[1]),
-        STORMDB_REPLICA2_PORT: String(ports[2]),
-      };
-      await compose("up", "-d", "--no-build", "primary", "replica");
-      await answers(PRIMARY);
-      await answers(`${PROJECT}_replica_1`, "-p", "6380");
-    }, LONG_MS);
+    /** As a user does it, less what podman-compose tells about itself. */
+    const exec = async (service: string, ...words: string[]): Promise<string> =>
+      (await compose("exec", "-T", service, "stormdb", "cli", ...words)).trim();
 
-    afterAll(async () => {
-      await compose("down", "-v", "-t", "0");
-    }, LONG_MS);
+    /** A program of this machine that is in no container. */
+    const outside = async (...words: string[]): Promise<string> =>
+      (await engine.output(["./stormdb", "cli", ...words])).trim();
 
     const replicated = (key: string, value: string) =>
       until(`the replica has ${key}`, async () => {
-        return (await exec("replica", "-p", "6380", "GET", key)) === value;
+        return (await cli(name("replica"), "-p", "6380", "GET", key)) === value;
       });
+
+    beforeAll(async () => {
+      await compose("up", "-d", "--no-build", "primary", "replica");
+      await answers(name("primary"));
+      await answers(name("replica"), "-p", "6380");
+    }, LONG_MS);
 
     test("what is written on the primary is read on the replica", async () => {
       expect(await exec("primary", "SET", "framework", "Bun")).toBe("OK");
       await replicated("framework", "Bun");
-      expect(await exec("replica", "-p", "6380", "SET", "framework", "x")).toStartWith("READONLY");
+      expect(await exec("replica", "-p", "6380", "GET", "framework")).toBe("Bun");
+      const refused = await cli(name("replica"), "-p", "6380", "SET", "framework", "x");
+      expect(refused).toStartWith("READONLY");
     });
 
-    test("the primary is reached from outside", async () => {
-      expect(await exec("primary", "SET", "inside", "yes")).toBe("OK");
-      const words = ["-p", variables.STORMDB_PORT!, "GET", "inside"];
-      expect(await engine.output(["./stormdb", "cli", ...words])).toBe("yes\n");
+    test("both are reached from outside", async () => {
+      expect(await outside("SET", "from", "outside")).toBe("OK");
+      await replicated("from", "outside");
+      expect(await outside("-p", "6380", "GET", "from")).toBe("outside");
     });
 
     test(
       "a primary that was killed has its data again, and its replica follows",
       async () => {
-        expect(await exec("primary", "SET", "before", "the kill")).toBe("OK");
-        await engine.podman("kill", "--signal", "KILL", PRIMARY);
+        const primary = name("primary");
+        expect(await cli(primary, "SET", "before", "the kill")).toBe("OK");
+        await engine.podman("kill", "--signal", "KILL", primary);
         // The restart policy may have been quicker.
-        await engine.run(["podman", "start", PRIMARY]);
-        await answers(PRIMARY);
-        expect(await exec("primary", "GET", "before")).toBe("the kill");
-        expect(await exec("primary", "SET", "after", "the kill")).toBe("OK");
+        await engine.run(["podman", "start", primary]);
+        await answers(primary);
+        expect(await cli(primary, "GET", "before")).toBe("the kill");
+        expect(await cli(primary, "SET", "after", "the kill")).toBe("OK");
         await replicated("after", "the kill");
+      },
+      LONG_MS,
+    );
+
+    test.skipIf(TMUX === null)(
+      "profile monitor: the dashboard of the primary, in a terminal",
+      async () => {
+        const command = engine.inside(composeWith("run", "--rm", "--no-deps", "monitor"));
+        const environment = { ...engine.environment, ...VARIABLES };
+        await using terminal = new Terminal(command, { width: 100, height: 30 }, environment);
+        await terminal.shows("● connected");
+        await terminal.shows(" primary:6379  StormDB ");
+        const [id] = (await engine.podman("ps", "--quiet", "--latest")).trim().split("\n");
+        const [run] = JSON.parse(await engine.podman("inspect", id!));
+        expect({
+          name: run.ImageName,
+          readonly: run.HostConfig.ReadonlyRootfs,
+          rights: run.EffectiveCaps ?? [],
+        }).toEqual({ name: `${IMAGE}:latest`, readonly: true, rights: [] });
+        terminal.keys("q");
+        await terminal.shows("exit code 0");
       },
       LONG_MS,
     );
@@ -236,45 +252,53 @@ describe.skipIf(CONTAINERS_MISSING !== "")("containers", () => {
         await engine.makeRedis(REDIS);
         const sentinels = ["sentinel1", "sentinel2", "sentinel3"];
         await compose("up", "-d", "--no-build", "replica2", ...sentinels);
-        const ask = async (sentinel: string, ...words: string[]): Promise<Ended> => {
-          const command = ["podman", "exec", `${PROJECT}_${sentinel}_1`];
-          return engine.run([...command, "redis-cli", "-p", "26379", ...words]);
+        const ask = async (sentinel: string, ...words: string[]): Promise<string> => {
+          const command = ["podman", "exec", name(sentinel), "redis-cli", "-p", "26379"];
+          return (await engine.run([...command, "SENTINEL", ...words])).stdout.trim();
         };
         const field = (text: string, name: string) =>
           new RegExp(`^${name}\n(.*)$`, "m").exec(text)?.[1];
         for (const sentinel of sentinels) {
+          await until(`${sentinel} answers`, async () => {
+            return (await ask(sentinel, "DEBUG", ...SENTINEL_PERIODS)) === "OK";
+          });
           await until(`${sentinel} knows of all`, async () => {
-            const { stdout } = await ask(sentinel, "SENTINEL", "MASTER", "stormdb");
+            const known = await ask(sentinel, "MASTER", "stormdb");
             return (
-              field(stdout, "num-slaves") === "2" && field(stdout, "num-other-sentinels") === "2"
+              field(known, "num-slaves") === "2" && field(known, "num-other-sentinels") === "2"
             );
           });
         }
-        expect(await exec("primary", "SET", "kept", "yes")).toBe("OK");
-        expect(await exec("primary", "WAIT", "2", "30000")).toBe("2");
+        const primary = name("primary");
+        expect(await cli(primary, "SET", "kept", "yes")).toBe("OK");
+        expect(await cli(primary, "WAIT", "2", "30000")).toBe("2");
 
-        await engine.podman("stop", "--time", "0", PRIMARY);
-        let address: string[] = [];
+        await engine.podman("stop", "--time", "0", primary);
+        const role = async (container: string, port: string) =>
+          /role:(\w+)/.exec(await cli(container, "-p", port, "INFO", "replication"))?.[1];
+        let address = "";
         await until("another one is the primary", async () => {
-          const words = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "stormdb"];
-          address = (await ask("sentinel1", ...words)).stdout.trim().split("\n");
-          return address[0] !== "primary" && (await role(address[0]!, address[1]!)) === "master";
+          address = await ask("sentinel1", "GET-MASTER-ADDR-BY-NAME", "stormdb");
+          return address !== "10.63.79.2\n6379";
         });
-        expect([
-          ["replica", "6380"],
-          ["replica2", "6381"],
-        ]).toContainEqual(address);
-        expect(await exec(address[0]!, "-p", address[1]!, "GET", "kept")).toBe("yes");
+        const [service, port] = address.endsWith(".3\n6380")
+          ? ["replica", "6380"]
+          : ["replica2", "6381"];
+        expect(address).toBe(`10.63.79.${service === "replica" ? 3 : 4}\n${port}`);
+        await until("it is so", async () => (await role(name(service), port)) === "master");
+        // From outside, with what Sentinel tells.
+        const [host] = address.split("\n");
+        expect(await outside("-h", host!, "-p", port, "GET", "kept")).toBe("yes");
 
-        await engine.podman("start", PRIMARY);
-        await answers(PRIMARY);
+        await engine.podman("start", primary);
+        await answers(primary);
         await until(
           "the old primary follows",
-          async () => (await role("primary", "6379")) === "slave",
+          async () => (await role(primary, "6379")) === "slave",
         );
-        expect(await exec(address[0]!, "-p", address[1]!, "SET", "later", "on")).toBe("OK");
+        expect(await outside("-h", host!, "-p", port, "SET", "later", "on")).toBe("OK");
         await until("the old primary has what came later", async () => {
-          return (await exec("primary", "GET", "later")) === "on";
+          return (await cli(primary, "GET", "later")) === "on";
         });
       },
       LONG_MS,
