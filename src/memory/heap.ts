@@ -10,10 +10,10 @@
  *             | segment  |  page in the segment   | unit in page  |
  *             +----------+------------------------+---------------+
  *
- *   A segment is a `SharedArrayBuffer` of 1 GiB, reserved when the ones before it are full and
- *   committed by the OS when touched. (A growable or larger one would take the JIT off its fast
- *   path; reserving all of them at the start would make the garbage collector, which counts them
- *   as live, let hundreds of MB of garbage pile up.)
+ *   A segment is a `SharedArrayBuffer` of 1 GiB (see `reserve`), had when the ones before it are
+ *   full and committed by the OS when touched. (A growable or larger one would take the JIT off
+ *   its fast path; having all of them from the start would make the garbage collector, which
+ *   counts them as live, let hundreds of MB of garbage pile up.)
  *
  * Layout
  *   A segment is cut in pages of 64 KiB. A page is
@@ -55,6 +55,9 @@ const BIN_COUNT = 15;
 /** The largest block, in bytes: all of a segment but its first page. */
 export const BLOCK_BYTES_MAX = (PAGES_PER_SEGMENT - 1) * PAGE_UNITS * 8;
 
+/** A page of WebAssembly's memory. */
+const WASM_PAGE_BYTES = 1 << 16;
+
 /** Thrown when no segment has room; `call()` turns it into an -OOM reply. */
 export class OutOfMemory extends Error {}
 
@@ -76,6 +79,23 @@ export function roundedBytes(bytes: number): number {
   return (units <= SMALL_UNITS_MAX ? CLASS_UNITS[classOf(units)]! : (units + 511) & ~511) * 8;
 }
 
+/**
+ * Zeros in shared memory that the OS commits when they are touched. WebAssembly's memory is always
+ * fresh from the OS. A plain SharedArrayBuffer may be given what has been freed just before, which
+ * is then overwritten with zeros: for a segment that takes a second, and all of it is resident
+ * afterwards. It has to do where the engine's bound on the former is reached, which is three
+ * times the memory of the machine.
+ */
+function reserve(bytes: number): SharedArrayBuffer {
+  const pages = bytes / WASM_PAGE_BYTES;
+  try {
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    return memory.buffer as unknown as SharedArrayBuffer;
+  } catch {
+    return new SharedArrayBuffer(bytes);
+  }
+}
+
 export class Heap {
   /** Byte view of each segment: the byte offset of a ref is `(ref & UNIT_MASK) << 3`. */
   readonly bytes: Uint8Array[] = [];
@@ -94,13 +114,13 @@ export class Heap {
   constructor(segmentCount = 32) {
     assert(segmentCount >= 1 && segmentCount <= 32, "1 to 32 segments");
     this.#segmentCount = segmentCount;
-    this.#pages = new Int32Array(new SharedArrayBuffer(segmentCount * PAGES_PER_SEGMENT * 32));
+    this.#pages = new Int32Array(reserve(segmentCount * PAGES_PER_SEGMENT * 32));
     this.#addSegment();
   }
 
   /** Reserves one more segment, which takes about 30 µs. */
   #addSegment(): void {
-    const shared = new SharedArrayBuffer(SEGMENT_BYTES);
+    const shared = reserve(SEGMENT_BYTES);
     const index = this.bytes.length;
     this.bytes.push(new Uint8Array(shared));
     this.words.push(new Int32Array(shared));
