@@ -43,7 +43,7 @@ export function parseManifest(text: string): Manifest {
     if (name === undefined || name.includes("/") || !Number.isSafeInteger(sequence)) {
       wrong("it does not name a file and its sequence number");
     }
-    const part = { name: name!, sequence };
+    const part = { name: Buffer.from(name!, "latin1").toString(), sequence };
     if (type === "b") {
       if (manifest.base !== null) wrong("a second base file");
       manifest.base = part;
@@ -58,8 +58,9 @@ export function parseManifest(text: string): Manifest {
 
 export function formatManifest(manifest: Manifest): string {
   const line = (part: AofPart, type: string) => {
-    const name =
-      /^[!-~]+$/.test(part.name) && !/["'\\]/.test(part.name) ? part.name : quote(part.name);
+    // Arguments are bytes, and so are the names of files.
+    const bytes = Buffer.from(part.name).toString("latin1");
+    const name = /^[!-~]+$/.test(bytes) && !/["'\\]/.test(bytes) ? bytes : quote(bytes);
     return `file ${name} seq ${part.sequence} type ${type}\n`;
   };
   return [

@@ -1,7 +1,7 @@
 /** The configuration at run time: read from file and arguments, changed by CONFIG SET. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { latin1 } from "../base/bytes.ts";
+import { latin1, latin1Text } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
 import { parseBigInteger } from "../base/number-text.ts";
 import type { ConfigService } from "../commands/context.ts";
@@ -19,7 +19,7 @@ const ALIASES = new Map(
 export class Config implements ConfigService {
   /** The file it came from, as an absolute path; empty without one. */
   readonly file: string;
-  readonly #startFolder = process.cwd();
+  readonly #startFolder = byteText(process.cwd());
   readonly #values = new Map<string, string>();
   readonly #numbers = new Map<string, number>();
   /** Directives that file or arguments have set; empty once they have been read. */
@@ -37,7 +37,7 @@ export class Config implements ConfigService {
     if (file !== "") this.#readFile(file);
     this.#readArguments(args);
     this.#given.clear();
-    this.#store("dir", resolve(this.text("dir")));
+    this.#store("dir", byteText(resolve(this.path("dir"))));
   }
 
   #readFile(file: string): void {
@@ -71,9 +71,9 @@ export class Config implements ConfigService {
         // The first StormDB's option: the append-only file by its path.
         const path = resolve(words[0]!);
         this.#apply("appendonly", ["yes"], "");
-        this.#apply("dir", [dirname(path)], "");
-        this.#apply("appendfilename", [basename(path)], "");
-      } else this.#apply(option.slice(2), words, "");
+        this.#apply("dir", [byteText(dirname(path))], "");
+        this.#apply("appendfilename", [byteText(basename(path))], "");
+      } else this.#apply(option.slice(2), words.map(byteText), "");
       i = end;
     }
   }
@@ -89,7 +89,7 @@ export class Config implements ConfigService {
     const value = words.join(" ");
     const [stored, wrong] = read(directive, value);
     if (wrong !== "")
-      throw new ConfigError(`${where}bad value '${value}' for '${given}': ${wrong}`);
+      throw new ConfigError(`${where}bad value '${fromByteText(value)}' for '${given}': ${wrong}`);
     this.#store(name, this.#merged(name, stored));
     this.#given.add(name);
   }
@@ -111,8 +111,14 @@ export class Config implements ConfigService {
     return [...limits].map(([kind, limit]) => [kind, ...limit].join(" ")).join(" ");
   }
 
+  /** The value's bytes, a character for each: what clients say and are told. */
   text(name: string): string {
     return this.#values.get(name)!;
+  }
+
+  /** The value as the name of a file or folder. */
+  path(name: string): string {
+    return fromByteText(this.text(name));
   }
 
   number(name: string): number {
@@ -232,6 +238,15 @@ export class Config implements ConfigService {
     const plain = kind === "words" && value !== "";
     return [`${name} ${plain || /^[!#-&(-~]+$/.test(value) ? value : quote(value)}`];
   }
+}
+
+/** Text as values are kept: a character for each byte of its UTF-8. */
+function byteText(text: string): string {
+  return latin1Text(Buffer.from(text));
+}
+
+function fromByteText(text: string): string {
+  return Buffer.from(text, "latin1").toString();
 }
 
 function canonical(name: string): string {

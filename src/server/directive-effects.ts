@@ -14,7 +14,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     log.level = config.text("loglevel") as LogLevel;
   },
   logfile: ({ log }, config) => {
-    log.file = config.text("logfile");
+    log.file = config.path("logfile");
   },
   maxmemory: ({ dispatch }, config) => {
     dispatch.memoryMax = config.number("maxmemory");

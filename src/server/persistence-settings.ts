@@ -11,11 +11,11 @@ export function persistenceSettings(config: Config): PersistenceSettings {
     savePoints.push([Number(words[i]), Number(words[i + 1])]);
   }
   return {
-    folder: config.text("dir"),
-    dbFileName: config.text("dbfilename"),
+    folder: config.path("dir"),
+    dbFileName: config.path("dbfilename"),
     appendOnly: config.flag("appendonly"),
-    appendFolder: config.text("appenddirname"),
-    appendFileName: config.text("appendfilename"),
+    appendFolder: config.path("appenddirname"),
+    appendFileName: config.path("appendfilename"),
     fsync: config.text("appendfsync") as FsyncPolicy,
     syncsWhileRewriting: !config.flag("no-appendfsync-on-rewrite"),
     loadsTruncated: config.flag("aof-load-truncated"),

@@ -89,7 +89,7 @@ export class ServerReplication implements ReplicationService {
       keyspace,
       persistence,
       settings: () => this.#settings,
-      temporaryPath: () => join(config.text("dir"), `temp-sync-${process.pid}.rdb`),
+      temporaryPath: () => join(config.path("dir"), `temp-sync-${process.pid}.rdb`),
       apply: (request) => server.dispatch.apply(primaryClient, request),
       applied: {
         get databaseIndex() {

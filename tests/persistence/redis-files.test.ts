@@ -62,7 +62,7 @@ describe.skipIf(REDIS_SERVER === null)(`StormDB's files in redis-server, SEED=${
     [[]],
     [["--aof-use-rdb-preamble", "no"]],
     [["--aof-timestamp-enabled", "yes"]],
-    [["--appendfilename", "my file.aof", "--appenddirname", "parts"]],
+    [["--appendfilename", "my ü.aof", "--appenddirname", "數"]],
   ])("an append-only file, %p", async (args) => {
     using folder = new DataFolder();
     const random = new Random(SEED);

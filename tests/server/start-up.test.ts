@@ -1,6 +1,6 @@
 /** How `stormdb server` starts, or says why it does not. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -136,6 +136,25 @@ describe("a bad line of a config file is named with its number", () => {
       stdout: "",
       stderr: `stormdb: ${file}:3: ${reason}\n`,
     });
+  });
+});
+
+describe("a name and a password beyond ASCII", () => {
+  test.each(["arguments", "config file"])("in %s", async (place) => {
+    const given = { dir: join(folder, `dä數 ${place}`), dbfilename: "é.rdb", requirepass: "pä數" };
+    mkdirSync(given.dir);
+    const bytes = (text: string) => Buffer.from(text).toString("latin1");
+    const lines = Object.entries(given).map(([name, value]) => `${name} "${bytes(value)}"`);
+    const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, value]);
+    await using storm =
+      place === "arguments"
+        ? await startStormdb(...args)
+        : await startStormdbWith(configFile("beyond.conf", ...lines));
+    const client = await storm.connect();
+    expect(await client.call("AUTH", Buffer.from(given.requirepass))).toEqual("+OK\r\n");
+    expect(await client.call("SAVE")).toEqual("+OK\r\n");
+    expect(readdirSync(given.dir)).toContain("é.rdb");
+    expect(await readDirective(client, "dir")).toEqual(bytes(given.dir));
   });
 });
 

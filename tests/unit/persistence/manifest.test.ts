@@ -33,10 +33,13 @@ describe("manifest", () => {
     expect(parseManifest("")).toEqual(emptyManifest());
   });
 
-  test.each(["my file.aof", 'a"b', "a'b", "a\\b", "\xfc.aof"])("a name such as %p", (name) => {
-    const manifest = { ...emptyManifest(), base: { name, sequence: 1 } };
-    expect(parseManifest(formatManifest(manifest))).toEqual(manifest);
-  });
+  test.each(["my file.aof", 'a"b', "a'b", "a\\b", "ü.aof", "数.aof"])(
+    "a name such as %p",
+    (name) => {
+      const manifest = { ...emptyManifest(), base: { name, sequence: 1 } };
+      expect(parseManifest(formatManifest(manifest))).toEqual(manifest);
+    },
+  );
 
   test("remarks, empty lines, line ends of Windows and other orders of the words", () => {
     const text = "# a remark\n\nseq 1 type b file a\r\ntype i file b seq 1 later 5\n";
