@@ -8,10 +8,16 @@ export class Clock {
   /** A monotonic time in µs, with fractions, from an arbitrary start, as of the last refresh. */
   nowUs = 0;
   #offsetMs = 0;
+  readonly #isSettable: boolean;
   /** What to add to the monotonic time to get wall time. */
   #wallMs = 0;
 
-  constructor() {
+  /**
+   * A settable clock looks at `Date.now()` at every reading, so that where a test has stopped or set
+   * that it holds here too. The others follow it now and then, which is quicker.
+   */
+  constructor(isSettable = false) {
+    this.#isSettable = isSettable;
     this.synchronize();
   }
 
@@ -19,7 +25,10 @@ export class Clock {
   refresh(): number {
     const monotonicMs = performance.now();
     this.nowUs = monotonicMs * 1000;
-    this.nowMs = Math.floor(monotonicMs + this.#wallMs);
+    if (this.#isSettable) {
+      this.nowMs = Math.floor(Date.now() + this.#offsetMs);
+      this.#wallMs = this.nowMs - monotonicMs;
+    } else this.nowMs = Math.floor(monotonicMs + this.#wallMs);
     return this.nowMs;
   }
 

@@ -111,6 +111,11 @@ export class Failover {
     return "";
   }
 
+  /** The end of the server: nothing comes of it any more. */
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
   #end(message: string): void {
     this.state = "no-failover";
     this.#target = null;

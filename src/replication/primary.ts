@@ -403,6 +403,11 @@ export class Primary {
 
   // ── Time ───────────────────────────────────────────────────────────────────────────────────
 
+  /** The clock has been moved forward, which does not make replicas late. */
+  advancedBy(ms: number): void {
+    for (const replica of this.#replicas.values()) replica.ackMs += ms;
+  }
+
   /** Regular work; `ping` puts a PING into the stream. */
   tick(ping: () => void): void {
     const { backlog, clock, log, settings } = this.#options;

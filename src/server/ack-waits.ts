@@ -1,4 +1,5 @@
 /** Clients in WAIT: each goes on when enough replicas are as far as the stream was at its call. */
+import type { Clock } from "../base/clock.ts";
 import type { Connection } from "./connection.ts";
 
 /** A client that waits for replicas. */
@@ -7,6 +8,8 @@ export interface AckWait {
   readonly position: number;
   readonly count: number;
   readonly timer: Timer | null;
+  /** When its time is over, in ms since the epoch; Infinity for never. */
+  readonly untilMs: number;
 }
 
 /** A timer for longer would be over at once. */
@@ -14,14 +17,17 @@ const TIMER_MS_MAX = 0x7fffffff;
 
 export class AckWaits {
   readonly #waits = new Set<AckWait>();
+  readonly #clock: Clock;
   readonly #countAt: (position: number) => number;
   /** Replies with how many replicas there were, and lets the client go on. */
   readonly #release: (client: Connection, reached: number) => void;
 
   constructor(
+    clock: Clock,
     countAt: (position: number) => number,
     release: (client: Connection, reached: number) => void,
   ) {
+    this.#clock = clock;
     this.#countAt = countAt;
     this.#release = release;
   }
@@ -34,7 +40,8 @@ export class AckWaits {
   add(client: Connection, position: number, count: number, timeoutMs: number): void {
     const ms = Math.min(timeoutMs, TIMER_MS_MAX);
     const timer = timeoutMs === 0 ? null : setTimeout(() => this.end(client), ms);
-    const wait: AckWait = { client, position, count, timer };
+    const untilMs = timer === null ? Number.POSITIVE_INFINITY : this.#clock.nowMs + timeoutMs;
+    const wait: AckWait = { client, position, count, timer, untilMs };
     client.ackWait = wait;
     this.#waits.add(wait);
   }
@@ -43,6 +50,13 @@ export class AckWaits {
   check(): void {
     for (const { client, count, position } of this.#waits) {
       if (this.#countAt(position) >= count) this.end(client);
+    }
+  }
+
+  /** The clock has been moved: ends the waits whose time is over now. */
+  timeOutDue(): void {
+    for (const { client, untilMs } of this.#waits) {
+      if (untilMs <= this.#clock.nowMs) this.end(client);
     }
   }
 

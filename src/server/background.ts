@@ -53,6 +53,11 @@ export class Background {
     });
   }
 
+  /** Removes all keys whose time has come, however long it takes. */
+  expireAll(): void {
+    while (this.#options.expires() && this.#expire(Number.POSITIVE_INFINITY));
+  }
+
   /** Removes keys until `end`; returns whether there are more. */
   #expire(end: number): boolean {
     const { databases, wheel } = this.#options.keyspace;

@@ -27,17 +27,22 @@ export class Config implements ConfigService {
   readonly #listeners: ((name: string) => void)[] = [];
 
   /**
-   * Reads `file` (empty for none), then the pairs of `--name value` in `args`, which go before it.
-   * Throws ConfigError.
+   * Reads `file` (empty for none), then the pairs of `--name value` in `args`, which go before it,
+   * then `directives`, each a name and its words. Throws ConfigError.
    */
-  constructor(file: string, args: readonly string[]) {
+  constructor(
+    file: string,
+    args: readonly string[],
+    directives: readonly (readonly [string, readonly string[]])[] = [],
+  ) {
     this.file = file === "" ? "" : resolve(file);
     for (const [name, { directive }] of DIRECTIVES) this.#store(name, directive.default);
     this.#store("dir", this.#startFolder);
     if (file !== "") this.#readFile(file);
     this.#readArguments(args);
+    for (const [name, words] of directives) this.#apply(name, words.map(byteText), "");
     this.#given.clear();
-    this.#store("dir", byteText(resolve(this.path("dir"))));
+    this.#store("dir", byteText(resolve(this.unicode("dir"))));
   }
 
   #readFile(file: string): void {
@@ -116,8 +121,8 @@ export class Config implements ConfigService {
     return this.#values.get(name)!;
   }
 
-  /** The value as the name of a file or folder. */
-  path(name: string): string {
+  /** The value as people read it, and the system's names of files and folders. */
+  unicode(name: string): string {
     return fromByteText(this.text(name));
   }
 

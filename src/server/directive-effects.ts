@@ -14,7 +14,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     log.level = config.text("loglevel") as LogLevel;
   },
   logfile: ({ log }, config) => {
-    log.file = config.path("logfile");
+    log.file = config.unicode("logfile");
   },
   maxmemory: ({ dispatch }, config) => {
     dispatch.memoryMax = config.number("maxmemory");

@@ -11,6 +11,11 @@ export class Garbage {
   /** The least that the engine's heap has had since garbage was last collected. */
   #cleanBytes = Number.POSITIVE_INFINITY;
 
+  /** So many bytes that were in use are garbage from now on. */
+  add(bytes: number): void {
+    this.#cleanBytes -= bytes;
+  }
+
   /** To be called regularly. */
   check(): void {
     const bytes = heapSize();

@@ -50,7 +50,7 @@ export class Listeners {
     const { config } = this.#options;
     const port = config.number("port");
     // Port 0 means no TCP, as in Redis, unless there would then be no way in: then any free port.
-    const path = config.path("unixsocket");
+    const path = config.unicode("unixsocket");
     if (port > 0 || path === "") {
       for (const address of config.words("bind")) this.#listen(address, port);
     }

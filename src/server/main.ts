@@ -78,7 +78,7 @@ export async function runServer(args: readonly string[]): Promise<number> {
   }
   if (ready && server.port > 0) log.notice(`Ready to accept connections on port ${server.port}`);
   if (ready && config.text("unixsocket") !== "") {
-    log.notice(`Ready to accept connections on ${config.path("unixsocket")}`);
+    log.notice(`Ready to accept connections on ${config.unicode("unixsocket")}`);
   }
   return stopped.promise;
 }
@@ -120,8 +120,8 @@ function warnOfMemory(server: Server, log: Log): void {
 
 /** Enters the folder `dir` and tries the log file; returns what is wrong with them, or "". */
 function unusablePath(config: Config): string {
-  const folder = config.path("dir");
-  const logFile = config.path("logfile");
+  const folder = config.unicode("dir");
+  const logFile = config.unicode("logfile");
   try {
     process.chdir(folder);
   } catch (error) {

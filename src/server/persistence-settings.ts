@@ -11,11 +11,11 @@ export function persistenceSettings(config: Config): PersistenceSettings {
     savePoints.push([Number(words[i]), Number(words[i + 1])]);
   }
   return {
-    folder: config.path("dir"),
-    dbFileName: config.path("dbfilename"),
+    folder: config.unicode("dir"),
+    dbFileName: config.unicode("dbfilename"),
     appendOnly: config.flag("appendonly"),
-    appendFolder: config.path("appenddirname"),
-    appendFileName: config.path("appendfilename"),
+    appendFolder: config.unicode("appenddirname"),
+    appendFileName: config.unicode("appendfilename"),
     fsync: config.text("appendfsync") as FsyncPolicy,
     syncsWhileRewriting: !config.flag("no-appendfsync-on-rewrite"),
     loadsTruncated: config.flag("aof-load-truncated"),

@@ -89,7 +89,7 @@ export class ServerReplication implements ReplicationService {
       keyspace,
       persistence,
       settings: () => this.#settings,
-      temporaryPath: () => join(config.path("dir"), `temp-sync-${process.pid}.rdb`),
+      temporaryPath: () => join(config.unicode("dir"), `temp-sync-${process.pid}.rdb`),
       apply: (request) => server.dispatch.apply(primaryClient, request),
       applied: {
         get databaseIndex() {
@@ -106,7 +106,7 @@ export class ServerReplication implements ReplicationService {
       onLink: (isUp) => this.#linkChanged(isUp),
       onAck: () => this.#acked(),
     });
-    this.ackWaits = new AckWaits((position) => this.countAt(position), release);
+    this.ackWaits = new AckWaits(clock, (position) => this.countAt(position), release);
     this.failoverState = new Failover({
       primary: this.core.primary,
       position: () => {
@@ -302,6 +302,18 @@ export class ServerReplication implements ReplicationService {
     const isStale = link !== null && !link.isUp;
     const serves = this.#server.config.flag("replica-serve-stale-data");
     return isStale && !serves ? errors.PRIMARY_DOWN : "";
+  }
+
+  /** The clock has been moved forward. */
+  advancedBy(ms: number): void {
+    this.core.primary.advancedBy(ms);
+    this.ackWaits.timeOutDue();
+  }
+
+  /** The end of the server. */
+  stop(): void {
+    this.core.stop();
+    this.failoverState.stop();
   }
 
   tick(): void {

@@ -245,7 +245,7 @@ export class Server implements Services {
     if (this.#cron !== null) clearTimeout(this.#cron);
     this.#background.stop();
     this.output.flush();
-    this.replication.core.stop();
+    this.replication.stop();
     this.persistence.release();
     // What replicas have been given still reaches them; others are not waited for.
     for (const client of this.clients.values()) {
@@ -312,7 +312,7 @@ export class Server implements Services {
   #forget(client: Connection): void {
     client.closed = true;
     // What is kept for it is garbage now, however little the server has to do from here on.
-    this.#cleanBytes -= client.bufferBytes;
+    this.#garbage.add(client.bufferBytes);
     client.pending = null;
     client.backlog.length = 0;
     client.backlogBytes = 0;
@@ -515,10 +515,10 @@ export class Server implements Services {
   /** Moves the clock: what would have happened meanwhile happens now. */
   advanceBy(ms: number): void {
     this.clock.advanceBy(ms);
-    this.keyspace.refreshAccessClock();
     this.blocking.timeOutDue();
-    this.#background.run();
-    this.#background.plan();
+    this.replication.advancedBy(ms);
+    if (!this.persistence.loading) this.#background.expireAll();
+    this.#tick();
   }
 
   #scheduleCron(): void {
