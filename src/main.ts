@@ -1,3 +1,4 @@
+#!/usr/bin/env bun
 /** Picks the subcommand; its code is loaded only when it runs. The only place that exits. */
 import { basename } from "node:path";
 import { REDIS_VERSION, STORMDB_VERSION } from "./version.ts";
@@ -67,10 +68,12 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Under a name such as stormdb-cli the binary is that command. */
+/** Under the name stormdb-cli, for one, the binary is that command. */
 function commandLine(): string[] {
   const args = process.argv.slice(2);
-  const name = /^stormdb-([a-z]+)$/.exec(basename(process.argv0))?.[1];
+  const name = /^stormdb-(server|cli|monitor|benchmark)(\.exe)?$/.exec(
+    basename(process.argv0),
+  )?.[1];
   return name === undefined ? args : [name, ...args];
 }
 

@@ -385,25 +385,3 @@ describe("the clock", () => {
     }
   });
 });
-
-test("the README's example passes as a test of its own", async () => {
-  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-  const example = /<!-- example test -->\n+```ts\n([\s\S]*?)```/.exec(readme)![1]!;
-  // Inside the package, so that its name can be imported.
-  const file = join(ROOT, "tests/embedding", `readme-${process.pid}.test.ts`);
-  writeFileSync(file, example);
-  try {
-    const run = Bun.spawn([process.execPath, "test", file], {
-      cwd: ROOT,
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const output = `${await run.stdout.text()}${await run.stderr.text()}`;
-    expect({ code: await run.exited, output }).toEqual({
-      code: 0,
-      output: expect.stringMatching(/ 1 pass\n/),
-    });
-  } finally {
-    rmSync(file);
-  }
-});

@@ -1,10 +1,10 @@
 /** How `stormdb server` starts, or says why it does not. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runStormdb, startStormdb, startStormdbWith } from "../harness/processes.ts";
+import { BINARY, runStormdb, startStormdb, startStormdbWith } from "../harness/processes.ts";
 import { readDirective, readInfo } from "./info.ts";
 
 let folder = "";
@@ -42,6 +42,20 @@ describe("usage", () => {
     const { code, stdout, stderr } = await runStormdb([option]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/^StormDB \d+\.\d+\.\d+ \(Redis 7\.2\.\d+\)\n$/);
+  });
+
+  test("the binary's name is a command only where it is that of one", async () => {
+    const said: string[] = [];
+    for (const name of ["stormdb-cli", "stormdb-old"]) {
+      const path = join(folder, name);
+      symlinkSync(BINARY, path);
+      const child = Bun.spawn([path, "--version"], { stdout: "pipe" });
+      said.push(await child.stdout.text());
+    }
+    expect(said).toEqual([
+      expect.stringMatching(/^stormdb cli /),
+      expect.stringMatching(/^StormDB /),
+    ]);
   });
 
   test("an unknown command", async () => {
