@@ -156,7 +156,7 @@ for (const system of SYSTEMS) {
   checksums.push(`${await sha256(path)}  ${file}`);
 }
 const bill = `stormdb-${manifest.version}.cdx.json`;
-writeFileSync(join(DIST, bill), `${JSON.stringify(sbom(lock), null, 2)}\n`);
+writeFileSync(join(DIST, bill), `${JSON.stringify(await sbom(lock), null, 2)}\n`);
 writeFileSync(join(DIST, "RELEASE.txt"), `${report.join("\n")}\n`);
 for (const file of [bill, "RELEASE.txt"])
   checksums.push(`${await sha256(join(DIST, file))}  ${file}`);

@@ -9,11 +9,17 @@ const LOCK = Bun.JSONC.parse(
 ) as Lock;
 
 interface Bill {
-  readonly components: readonly { readonly purl: string; readonly hashes: { content: string }[] }[];
+  readonly components: readonly {
+    readonly purl: string;
+    readonly group?: string;
+    readonly name: string;
+    readonly hashes: { content: string }[];
+    readonly licenses?: object[];
+  }[];
   readonly dependencies: readonly { readonly ref: string; readonly dependsOn: string[] }[];
 }
 
-const bill = sbom(LOCK) as Bill;
+const bill = (await sbom(LOCK)) as Bill;
 const urls = bill.components.map(({ purl }) => purl);
 
 test("it holds Bun and what StormDB depends on, and not what it is tested with", () => {
@@ -34,7 +40,16 @@ test("every package is there once, with its checksum and those it needs", () => 
   }
 });
 
-test("a package that has a version of its own of another is told with that one", () => {
+test("a scope stands apart from the name, and licences are told where the packages tell them", () => {
+  const told = Object.fromEntries(
+    bill.components.map(({ group, licenses, name }) => [`${group ?? ""} ${name}`, licenses]),
+  );
+  expect(told["@clack prompts"]).toEqual([{ license: { id: "MIT" } }]);
+  expect(told[" chroma-js"]).toEqual([{ expression: "(BSD-3-Clause AND Apache-2.0)" }]);
+  expect(Object.keys(told).filter((name) => told[name] === undefined)).toEqual([" node-bitmap"]);
+});
+
+test("a package that has a version of its own of another is told with that one", async () => {
   const entry = (id: string, ...needs: string[]) =>
     [id, "", { dependencies: Object.fromEntries(needs.map((name) => [name, "*"])) }, ""] as const;
   const direct = Object.keys(manifest.dependencies);
@@ -45,7 +60,8 @@ test("a package that has a version of its own of another is told with that one",
     "@c/d/b": entry("b@2.0.0"),
     bun: entry("bun@1.0.0"),
   };
-  const { dependencies } = sbom({ lockfileVersion: 1, configVersion: 1, packages }) as Bill;
+  const lock = { lockfileVersion: 1, configVersion: 1, packages };
+  const { dependencies } = (await sbom(lock, async () => "MIT")) as Bill;
   expect(dependencies.find(({ ref }) => ref === "pkg:npm/%40c/d@1.0.0")?.dependsOn).toEqual([
     "pkg:npm/b@2.0.0",
   ]);
