@@ -3,7 +3,7 @@
  *
  *     bun scripts/reference.ts
  *
- * docs/commands.md and docs/configuration.md whole, and the README's list between its two marks.
+ * docs/commands.md and docs/configuration.md whole, and the README's table between its two marks.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -86,25 +86,24 @@ the last column says are set at the start. Amounts of memory take units: \`64mb\
 ${tables.join("\n")}`;
 }
 
-function readmeList(): string {
-  return [...GROUPS]
-    .map(([group, specs]) => {
-      const names = specs.map(({ name }) => `\`${name.toUpperCase()}\``);
-      return `- **${titleOf(group)}**: ${names.join(" ")}`;
-    })
-    .join("\n");
+function readmeTable(): string {
+  const rows = [...GROUPS].map(([group, specs]) => {
+    const names = specs.map(({ name }) => `\`${name.toUpperCase()}\``);
+    return `| ${titleOf(group)} | ${names.join(" ")} |`;
+  });
+  return `| group | commands |\n| --- | --- |\n${rows.join("\n")}`;
 }
 
-function readmeWithList(readme: string): string {
+function readmeWithTable(readme: string): string {
   const from = readme.indexOf(BEGIN) + BEGIN.length;
   const to = readme.indexOf(END);
-  return `${readme.slice(0, from)}\n\n${readmeList()}\n\n${readme.slice(to)}`;
+  return `${readme.slice(0, from)}\n\n${readmeTable()}\n\n${readme.slice(to)}`;
 }
 
 /** The documents as they should be, by their paths below the root. */
 export function references(): ReadonlyMap<string, string> {
   return new Map([
-    ["README.md", readmeWithList(readFileSync(join(ROOT, "README.md"), "utf8"))],
+    ["README.md", readmeWithTable(readFileSync(join(ROOT, "README.md"), "utf8"))],
     ["docs/commands.md", commandsPage()],
     ["docs/configuration.md", configurationPage()],
   ]);
