@@ -110,7 +110,7 @@ export class ServerReplication implements ReplicationService {
     this.failoverState = new Failover({
       primary: this.core.primary,
       position: () => {
-        // What has been run and not yet fed into the stream counts: else it would be lost.
+        // What has been written but is not in the stream yet must reach the target too.
         persistence.flush();
         return this.core.position;
       },

@@ -5,7 +5,15 @@ import { join } from "node:path";
 import { Random } from "../../src/base/random.ts";
 import { REDIS_CLI, until } from "../harness/processes.ts";
 import { encodeCommand, type RawClient } from "../harness/raw-client.ts";
-import { following, Node, SEED, untilSame, untilUp, write } from "../harness/replication.ts";
+import {
+  FakeServer,
+  following,
+  Node,
+  SEED,
+  untilSame,
+  untilUp,
+  write,
+} from "../harness/replication.ts";
 import { digestOfFile, pipeline } from "../persistence/load.ts";
 import { pick } from "../unit/seeds.ts";
 
@@ -256,6 +264,31 @@ describe("odd orders", () => {
     await primary.call("SET", "b", "1");
     expect(await primary.call("GET", "a")).toEqual("$-1\r\n");
     await primary.check();
+  });
+});
+
+test("FAILOVER waits for what was written just before it", async () => {
+  await using primary = await Node.start("StormDB");
+  using target = await FakeServer.listen(() => {});
+  const replica = await primary.server.connect();
+  replica.write(`REPLCONF listening-port ${target.port}\r\nPSYNC ? -1\r\n`);
+  const head = await unread(replica, /^\+OK\r\n\n*\+FULLRESYNC \S+ ([0-9]+)\r\n\n*\$([0-9]+)\r\n/);
+  const streamFrom = head[0].length + Number(head[2]);
+  const acknowledge = () => {
+    const position = Number(head[1]) + Math.max(0, replica.unread.length - streamFrom);
+    replica.write(`REPLCONF ACK ${position}\r\n`);
+  };
+  await until("the replica has said that it has all", async () => {
+    acknowledge();
+    const { master_repl_offset, slave0 } = await primary.info();
+    return slave0!.includes(`,state=online,offset=${master_repl_offset},`);
+  });
+  primary.client.write("SET last 1\r\nFAILOVER\r\n");
+  await unread(replica, /last\r\n\$1\r\n1\r\n.*GETACK/s);
+  expect(target.connections).toEqual(0);
+  await until("it hands over", () => {
+    acknowledge();
+    return target.connections > 0;
   });
 });
 
