@@ -201,8 +201,8 @@ export async function readRdb(
 }
 
 /** The same at once, stopping everything else. Throws RdbError. */
-export function readRdbNow(path: string, space: Keyspace): void {
-  const reader = new RdbReader({ space, keepExpired: false, checking: true });
+export function readRdbNow(path: string, space: Keyspace, keepExpired: boolean): void {
+  const reader = new RdbReader({ space, keepExpired, checking: true });
   const fd = openSync(path, "r");
   try {
     while (!reader.done) {

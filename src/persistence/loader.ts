@@ -144,9 +144,9 @@ export class Loader {
 
   /** Reads an RDB file in place of all data, and meanwhile does nothing else. Throws RdbError. */
   replaceNow(path: string): void {
-    const { space } = this.#options;
+    const { settings, space } = this.#options;
     space.flushAll();
-    readRdbNow(path, space);
+    readRdbNow(path, space, settings().keepsExpired);
   }
 }
 

@@ -140,12 +140,13 @@ export class Config implements ConfigService {
       .filter((word) => word !== "");
   }
 
-  /** Notes a value that has been set in another way, for CONFIG GET and CONFIG REWRITE. */
+  /** Takes a value over that has been set in another way than by CONFIG SET. */
   keep(name: string, value: string): void {
     this.#store(name, value);
+    for (const listener of this.#listeners) listener(name);
   }
 
-  /** Calls `listener` with every directive that CONFIG SET changes. */
+  /** Calls `listener` with every directive that changes. */
   onChange(listener: (name: string) => void): void {
     this.#listeners.push(listener);
   }

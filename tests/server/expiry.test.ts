@@ -141,3 +141,27 @@ test("a changed expiry counts, and PERSIST keeps the key", async () => {
   expect(await client.call("EXISTS", "later", "persisted", "replaced", "copied")).toEqual(":4\r\n");
   expect(await expired(client)).toEqual(3);
 });
+
+sameAsRedis(
+  "whoever has become a replica keeps the keys whose time has come, also when it loads",
+  ["--enable-debug-command", "yes"],
+  async (server) => {
+    const client = await server.connect();
+    await client.call("DEBUG", "SET-ACTIVE-EXPIRE", "0");
+    await client.call("SET", "key", "value", "PX", "1");
+    await letPass(client, 5);
+    // Nobody listens there.
+    const became = await client.call("REPLICAOF", "127.0.0.1", "1");
+    const reloaded = await client.call("DEBUG", "RELOAD");
+    const size = await dbsize(client);
+    const promoted = await client.call("REPLICAOF", "NO", "ONE");
+    return [
+      became,
+      reloaded,
+      size,
+      promoted,
+      await client.call("DEBUG", "RELOAD"),
+      await dbsize(client),
+    ];
+  },
+);
