@@ -13,8 +13,9 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 
-/** Makes the folder's entries (new names, renames) last. */
+/** Makes the folder's entries (new names, renames) last. Windows does so by itself, and refuses this. */
 export function syncFolder(folder: string): void {
+  if (process.platform === "win32") return;
   const fd = openSync(folder, "r");
   try {
     fsyncSync(fd);
