@@ -60,6 +60,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "persistence/check.ts",
     "version.ts",
   ],
+  "needs-bun.js": [],
   "version.ts": [],
 };
 
@@ -72,6 +73,7 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
   replication: /^(bun|node:fs)$/,
   server: /^(bun|bun:jsc|node:[a-z/]+)$/,
   cli: /^(@clack\/prompts|node:[a-z/]+)$/,
+  "index.ts": /^node:(fs|os|path)$/,
   "main.ts": /^node:path$/,
   benchmark: /^(bun|node:fs)$/,
   monitor: /^(terminal-kit|node:[a-z/]+)$/,
