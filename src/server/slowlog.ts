@@ -1,9 +1,11 @@
 /** The slowest commands: SLOWLOG. */
+import { latin1Text } from "../base/bytes.ts";
 import type { Client, SlowlogEntry } from "../commands/context.ts";
 import type { Request } from "../protocol/request.ts";
 
 const ARGS_MAX = 32;
 const ARG_BYTES_MAX = 128;
+const REDACTED = "(redacted)";
 
 export class Slowlog {
   /** `slowlog-log-slower-than` in µs; Infinity where nothing is logged. */
@@ -29,9 +31,7 @@ export class Slowlog {
     const args: string[] = [];
     const shown = request.count > ARGS_MAX ? ARGS_MAX - 1 : request.count;
     for (let i = 0; i < shown; i++) {
-      const text = secrets.includes(i) ? "(redacted)" : request.text(i);
-      const more = text.length - ARG_BYTES_MAX;
-      args.push(more > 0 ? `${text.slice(0, ARG_BYTES_MAX)}... (${more} more bytes)` : text);
+      args.push(secrets.includes(i) ? REDACTED : shownArgument(request, i));
     }
     if (shown < request.count) args.push(`... (${request.count - shown} more arguments)`);
     this.entries.unshift({
@@ -48,4 +48,12 @@ export class Slowlog {
   reset(): void {
     this.entries.length = 0;
   }
+}
+
+/** Its first bytes alone become text: a part of a long text would keep all of it alive. */
+function shownArgument({ bytes, length, start }: Request, index: number): string {
+  const from = start[index]!;
+  const more = length[index]! - ARG_BYTES_MAX;
+  const text = latin1Text(bytes, from, from + Math.min(length[index]!, ARG_BYTES_MAX));
+  return more > 0 ? `${text}... (${more} more bytes)` : text;
 }

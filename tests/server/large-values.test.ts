@@ -86,3 +86,17 @@ test("20 MB as an element of a list, and moved between lists", async () => {
   });
   socket.close();
 });
+
+test("the slow log keeps the beginnings of large arguments, not the whole of them", async () => {
+  await using storm = await startStormdb("--slowlog-log-slower-than", "0");
+  const control = await storm.connect();
+  const value = "x".repeat(ELEMENT);
+  const rss = () => readInfoNumber(control, "memory", "used_memory_rss");
+  await control.call("SET", "key", value);
+  const before = await rss();
+  for (let i = 0; i < 15; i++) await control.call("SET", "key", value);
+  await control.call("CONFIG", "SET", "slowlog-log-slower-than", "-1");
+  await until("the memory is given back", async () => (await rss()) - before < 6 * ELEMENT, 200);
+  const shown = `${"x".repeat(128)}... (${ELEMENT - 128} more bytes)`;
+  expect((await control.call("SLOWLOG", "GET", "-1")).split(shown)).toHaveLength(17);
+});
