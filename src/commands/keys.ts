@@ -79,11 +79,15 @@ function keys(c: Context): void {
   replyKeys(c, matching);
 }
 
+const CURSOR_DIGITS_MAX = 20;
+
 /** The cursor in the argument: what C's strtoul takes, of which the lower bits count; -1 if wrong. */
 function readCursor(text: string): number {
   const match = /^(?:([+-]?)([0-9]+))?(?:\0|$)/.exec(text);
   if (match === null) return -1;
-  const value = BigInt(match[2] ?? 0);
+  const digits = match[2]?.replace(/^0+/, "") ?? "";
+  if (digits.length > CURSOR_DIGITS_MAX) return -1;
+  const value = BigInt(digits);
   if (value > 18446744073709551615n) return -1;
   return Number(BigInt.asUintN(31, match[1] === "-" ? -value : value));
 }

@@ -94,9 +94,9 @@ const UNITS: Readonly<Record<string, bigint>> = {
   gb: 1073741824n,
 };
 
-/** Bytes in a text such as "64mb"; null where it is none. No digits are 0, as in Redis. */
+/** Bytes in a text such as "64mb"; null where it is none. No digits are 0, and 128 too many, as in Redis. */
 export function parseMemory(value: string): bigint | null {
-  const match = /^([0-9]*)(b|k|kb|m|mb|g|gb)?$/i.exec(value);
+  const match = /^([0-9]{0,127})(b|k|kb|m|mb|g|gb)?$/i.exec(value);
   if (match === null) return null;
   const bytes = BigInt(match[1]!) * UNITS[(match[2] ?? "b").toLowerCase()]!;
   return bytes > UINT64_MAX ? UINT64_MAX : bytes;

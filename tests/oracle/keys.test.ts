@@ -481,6 +481,8 @@ oracleTest("keys, scan: patterns", [
   "SCAN 18446744073709551616",
   "SCAN 99999999999999999999999",
   "SCAN -18446744073709551616",
+  { call: ["SCAN", "1".repeat(1_000_000)] },
+  { call: ["SCAN", "0".repeat(1_000_000)], as: "error" },
   ...each("SCAN 0 COUNT %", ["0", "-1", MIN, ...NO_INTEGERS]),
   "SCAN 0 COUNT",
   "SCAN 0 MATCH",

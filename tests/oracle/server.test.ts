@@ -428,6 +428,8 @@ oracleTest("config get and set: errors", [
     "",
     "5x",
     "kb",
+    "9".repeat(127),
+    "9".repeat(128),
     "0",
   ].flatMap((value): Call[] => [
     { call: ["CONFIG", "SET", "maxmemory", value] },
