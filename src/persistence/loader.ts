@@ -78,7 +78,7 @@ export class Loader {
     const started = performance.now();
     try {
       const { checking, keepsExpired: keepExpired } = settings();
-      const options = { space, keepExpired, checking };
+      const options = { space, keepExpired, keepExpiredOfStream: true, checking };
       const reader = await readRdb(path, options, this.#progressReporter(path));
       this.place = placeOf(reader);
       log.notice(

@@ -52,6 +52,8 @@ export interface RdbReaderOptions {
   readonly space: Keyspace;
   /** Keep keys whose time has come: commands that follow may still matter for them. */
   readonly keepExpired: boolean;
+  /** The same where the file has a place in a stream: replicas have such keys, and must be told. */
+  readonly keepExpiredOfStream?: boolean;
   /** `rdbchecksum`. */
   readonly checking: boolean;
 }
@@ -237,7 +239,9 @@ export class RdbReader {
   }
 
   #key(type: number): void {
-    const { keepExpired, space } = this.#options;
+    const { keepExpiredOfStream, space } = this.#options;
+    const keepExpired =
+      this.#options.keepExpired || (keepExpiredOfStream === true && this.aux.has("repl-id"));
     if (!KNOWN_TYPES.has(type)) {
       const name = TYPE_NAMES[type];
       this.#at--;

@@ -219,4 +219,25 @@ describe.each(PAIRS)(`%s is restarted, followed by %s, SEED=${SEED}`, (ofPrimary
     const { sync_partial_ok } = await primary.info();
     if (goesOn) expect(sync_partial_ok).toEqual("1");
   });
+
+  test("what expires while the primary is away goes from the replica too", async () => {
+    using folder = new DataFolder();
+    await using replica = await Node.start(ofReplica);
+    {
+      await using primary = await Node.startOn(folder, ofPrimary);
+      await replica.follow(primary);
+      await primary.call("SET", "stays", "1");
+      for (let i = 0; i < 9; i++) await primary.call("SET", `goes:${i}`, "1", "PX", "400");
+      await untilSame(primary, replica);
+      await primary.shutdown("SAVE", "NOW");
+    }
+    await until("the time has come", async () => {
+      return (await replica.call("EXISTS", "goes:8")) === ":0\r\n";
+    });
+    await using primary = await Node.startOn(folder, ofPrimary);
+    await replica.follow(primary);
+    await until("it has gone", async () => (await replica.call("DBSIZE")) === ":1\r\n");
+    await untilSame(primary, replica);
+    expect((await primary.info()).sync_full).toEqual("0");
+  });
 });
