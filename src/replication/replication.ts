@@ -270,7 +270,9 @@ export class Replication {
     if (link === null) return;
     link.stop();
     this.link = null;
-    this.#continueStream(this.#newId());
+    // Where data and stream do not agree, nobody else who has the stream has this data.
+    if (this.#isPlaced) this.#continueStream(this.#newId());
+    else this.#beginStream(this.#newId());
     this.#aloneSinceMs = this.#options.clock.nowMs;
     this.#needBacklog();
     this.#options.persistence.markStream();

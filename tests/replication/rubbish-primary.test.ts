@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Random } from "../../src/base/random.ts";
 import { DataFolder, until } from "../harness/processes.ts";
 import { encodeCommand } from "../harness/raw-client.ts";
-import { FakeServer, Node, SEED, untilSame } from "../harness/replication.ts";
+import { FakeServer, following, Node, SEED, untilSame } from "../harness/replication.ts";
 import { randomBytes } from "../unit/seeds.ts";
 
 const ID = "0123456789abcdef0123456789abcdef01234567";
@@ -235,4 +235,25 @@ describe.each(LOADS)("repl-diskless-load %s", (load) => {
     await until("it has given up each", () => fake.connections >= wanted);
     await replica.check();
   });
+});
+
+test("half of the data has replaced the old, and it is a primary again: its replicas get what is left", async () => {
+  const rdb = await rdbFile();
+  const damaged = Buffer.from(rdb);
+  damaged[rdb.length - 1]! ^= 1;
+  using fake = await FakeServer.listen((socket) => {
+    handshake(socket, () => {
+      socket.write(`+FULLRESYNC ${ID} 100\r\n$${damaged.length}\r\n`);
+      socket.write(damaged);
+    });
+  });
+  await using middle = await Node.start("StormDB", "--repl-diskless-load", "disabled");
+  await using replica = await Node.start("StormDB", ...following(middle));
+  await middle.call("SET", "before", "1");
+  await untilSame(middle, replica);
+  await middle.follow(fake);
+  await until("loading has failed", () => /Failed loading/.test(middle.server.output()));
+  await middle.call("REPLICAOF", "NO", "ONE");
+  await middle.call("SET", "behind", "1");
+  await untilSame(middle, replica);
 });
