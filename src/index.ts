@@ -90,7 +90,7 @@ export async function createServer(options: CreateServerOptions = {}): Promise<E
   const given = Object.entries({ port, bind: host, save: "", ...directives }).map(
     ([name, value]) => [name, words(name, value)] as const,
   );
-  const config = new Config("", [], given);
+  const config = new Config("", [], { directives: given });
   const hasFolder = given.some(([name]) => name.toLowerCase() === "dir");
   // Else a dump.rdb that happens to lie in the working folder would be its data.
   if (!hasFolder)

@@ -16,6 +16,14 @@ const ALIASES = new Map(
   [...DIRECTIVES].flatMap(([name, { alias }]) => (alias === undefined ? [] : [[alias, name]])),
 );
 
+/** Names of directives, each with the words of its value. */
+export type Given = readonly (readonly [string, readonly string[]])[];
+
+interface More {
+  readonly defaults?: Given;
+  readonly directives?: Given;
+}
+
 export class Config implements ConfigService {
   /** The file it came from, as an absolute path; empty without one. */
   readonly file: string;
@@ -27,17 +35,19 @@ export class Config implements ConfigService {
   readonly #listeners: ((name: string) => void)[] = [];
 
   /**
-   * Reads `file` (empty for none), then the pairs of `--name value` in `args`, which go before it,
-   * then `directives`, each a name and its words. Throws ConfigError.
+   * Takes `defaults`, then `file` (empty for none), then the pairs of `--name value` in `args`, then
+   * `directives`; what comes later goes before. Throws ConfigError.
    */
   constructor(
     file: string,
     args: readonly string[],
-    directives: readonly (readonly [string, readonly string[]])[] = [],
+    { defaults = [], directives = [] }: More = {},
   ) {
     this.file = file === "" ? "" : resolve(file);
     for (const [name, { directive }] of DIRECTIVES) this.#store(name, directive.default);
     this.#store("dir", this.#startFolder);
+    for (const [name, words] of defaults) this.#apply(name, words.map(byteText), "");
+    this.#given.clear();
     if (file !== "") this.#readFile(file);
     this.#readArguments(args);
     for (const [name, words] of directives) this.#apply(name, words.map(byteText), "");

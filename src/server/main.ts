@@ -3,7 +3,7 @@ import { appendFileSync, readFileSync } from "node:fs";
 import { humanBytes } from "../base/human-bytes.ts";
 import { Log } from "../base/log.ts";
 import { STORMDB_VERSION } from "../version.ts";
-import { Config, ConfigError } from "./config.ts";
+import { Config, ConfigError, type Given } from "./config.ts";
 import { DIRECTIVES } from "./directives.ts";
 import { Server } from "./server.ts";
 
@@ -37,7 +37,8 @@ export async function runServer(args: readonly string[]): Promise<number> {
   const hasFile = args.length > 0 && !args[0]!.startsWith("--");
   let config: Config;
   try {
-    config = new Config(hasFile ? args[0]! : "", hasFile ? args.slice(1) : args);
+    const file = hasFile ? args[0]! : "";
+    config = new Config(file, hasFile ? args.slice(1) : args, { defaults: imageDefaults() });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`stormdb: ${error.message}\n`);
@@ -81,6 +82,15 @@ export async function runServer(args: readonly string[]): Promise<number> {
     log.notice(`Ready to accept connections on ${config.unicode("unixsocket")}`);
   }
   return stopped.promise;
+}
+
+/**
+ * A container is reached over the network or not at all, so its image turns protected mode off, and
+ * for every command that one gives it.
+ */
+function imageDefaults(): Given {
+  const mode = process.env.STORMDB_PROTECTED_MODE;
+  return mode ? [["protected-mode", [mode]]] : [];
 }
 
 /** Descriptors for everything that is not a client. */

@@ -4,7 +4,14 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BINARY, runStormdb, startStormdb, startStormdbWith } from "../harness/processes.ts";
+import {
+  BINARY,
+  freePort,
+  runStormdb,
+  start,
+  startStormdb,
+  startStormdbWith,
+} from "../harness/processes.ts";
 import { readDirective, readInfo } from "./info.ts";
 
 let folder = "";
@@ -170,6 +177,20 @@ describe("a name and a password beyond ASCII", () => {
     expect(readdirSync(given.dir)).toContain("é.rdb");
     expect(await readDirective(client, "dir")).toEqual(bytes(given.dir));
   });
+});
+
+test("what an image says of protected mode is a default: file and arguments go before it", async () => {
+  const ofImage = async (mode: string, ...args: string[]) => {
+    const port = await freePort();
+    const usual = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""];
+    const command = ["env", `STORMDB_PROTECTED_MODE=${mode}`, BINARY, "server", ...args, ...usual];
+    await using server = await start(command, port, folder, true);
+    return await readDirective(await server.connect(), "protected-mode");
+  };
+  expect(await ofImage("no")).toBe("no");
+  expect(await ofImage("no", configFile("protected.conf", "protected-mode yes"))).toBe("yes");
+  expect(await ofImage("no", "--protected-mode", "yes")).toBe("yes");
+  await expect(ofImage("off")).rejects.toThrow("stormdb: bad value 'off' for 'protected-mode'");
 });
 
 describe("config file", () => {
