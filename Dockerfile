@@ -15,8 +15,13 @@ RUN bun scripts/build.ts && mkdir -p image/bin image/data && mv stormdb image/bi
     for name in server cli monitor; do ln -s stormdb image/bin/stormdb-$name; done
 
 FROM ${BASE_IMAGE}
+LABEL org.opencontainers.image.title="StormDB" \
+      org.opencontainers.image.description="A Redis-compatible in-memory database" \
+      org.opencontainers.image.licenses="MIT"
 COPY --from=build /build/image/bin /usr/local/bin
 COPY --from=build --chown=65532:65532 /build/image/data /data
+# Others reach the server over the network, so protected mode would lock all of them out.
+ENV STORMDB_PROTECTED_MODE=no
 # A container that is started anew has another address; Bun would go on to use the old one for 30 s.
 ENV BUN_CONFIG_DNS_TIME_TO_LIVE_SECONDS=0
 USER 65532:65532
@@ -27,5 +32,4 @@ EXPOSE 6379
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --retries=3 CMD ["/usr/local/bin/stormdb", "cli", "-e", "PING"]
 ENTRYPOINT ["/usr/local/bin/stormdb"]
-# Other containers reach the server over the network, so protected mode would lock them out.
-CMD ["server", "--protected-mode", "no"]
+CMD ["server"]
