@@ -22,7 +22,7 @@ COPY --from=build /build/image/bin /usr/local/bin
 COPY --from=build --chown=65532:65532 /build/image/data /data
 # Others reach the server over the network, so protected mode would lock all of them out.
 ENV STORMDB_PROTECTED_MODE=no
-# A container that is started anew has another address; Bun would go on to use the old one for 30 s.
+# A container of a name that is made anew has another address: Bun would use the old one for 30 s.
 ENV BUN_CONFIG_DNS_TIME_TO_LIVE_SECONDS=0
 USER 65532:65532
 WORKDIR /data

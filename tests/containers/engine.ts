@@ -32,6 +32,8 @@ const HELPER_FOLDERS = ["/usr/lib/podman", "/usr/libexec/podman", "/usr/local/li
 /** The first podman-compose that gives containers the addresses that compose.yaml names. */
 const COMPOSE_VERSION = "1.0.6";
 
+const NAMESPACES = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+
 function missing(): string {
   if (process.platform !== "linux") return "they need Linux";
   if (process.getuid?.() !== 0) return "they need to be run as root";
@@ -41,6 +43,8 @@ function missing(): string {
   }
   const cure = "CONTAINERS=1 scripts/test installs what is missing";
   if (absent.length > 0) return `${absent.join(", ")} not installed (${cure})`;
+  const probe = ["unshare", ...NAMESPACES, "mount", "-t", "tmpfs", "none", "/run"];
+  if (Bun.spawnSync(probe).exitCode !== 0) return "they need rights to make namespaces";
   const said = Bun.spawnSync(["podman-compose", "--version"]).stdout.toString();
   const version = /podman-compose\w* version:? +(\d+\.\d+\.\d+)/.exec(said)?.[1] ?? "0.0.0";
   return Bun.semver.order(version, COMPOSE_VERSION) >= 0
@@ -98,8 +102,7 @@ network_config_dir = ${at("networks")}
       CONTAINERS_CONF: join(this.#folder, "containers.conf"),
       CONTAINERS_STORAGE_CONF: join(this.#folder, "storage.conf"),
     };
-    const namespaces = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
-    this.#first = Bun.spawn(["unshare", ...namespaces, "bash", "-c", FIRST], {
+    this.#first = Bun.spawn(["unshare", ...NAMESPACES, "bash", "-c", FIRST], {
       stdin: "pipe",
       stdout: "pipe",
       stderr: "inherit",
