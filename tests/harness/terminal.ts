@@ -59,26 +59,32 @@ export class Terminal implements AsyncDisposable {
     this.#tmux("paste-buffer", "-p");
   }
 
-  async #until(condition: () => boolean): Promise<void> {
-    for (let i = 0; i < TRIES && !condition(); i++) await Bun.sleep(20);
+  /** What is seen when it is as wanted, or at last; a second look could be at half a picture. */
+  async #until(look: () => string, holds: (seen: string) => boolean): Promise<string> {
+    let seen = look();
+    for (let i = 0; i < TRIES && !holds(seen); i++) {
+      await Bun.sleep(20);
+      seen = look();
+    }
+    return seen;
   }
 
   /** Waits until the screen's last lines are these. */
   async shows(ending: string): Promise<void> {
-    await this.#until(() => this.screen().endsWith(ending));
-    expect(this.screen()).toEndWith(ending);
+    const look = () => this.screen();
+    expect(await this.#until(look, (seen) => seen.endsWith(ending))).toEndWith(ending);
   }
 
   /** Waits until the text is somewhere on the screen. */
   async has(text: string): Promise<void> {
-    await this.#until(() => this.screen().includes(text));
-    expect(this.screen()).toContain(text);
+    const look = () => this.screen();
+    expect(await this.#until(look, (seen) => seen.includes(text))).toContain(text);
   }
 
   /** Waits until the text, escape sequences included, is somewhere on the screen. */
   async hasColours(text: string): Promise<void> {
-    await this.#until(() => this.colours().includes(text));
-    expect(this.colours()).toContain(text);
+    const look = () => this.colours();
+    expect(await this.#until(look, (seen) => seen.includes(text))).toContain(text);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

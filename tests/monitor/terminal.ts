@@ -95,8 +95,8 @@ export class Terminal implements AsyncDisposable {
   }
 
   /** Waits until the screen is as wanted, and returns it. */
-  async until(what: string, holds: (text: string) => boolean): Promise<string> {
-    for (let i = 0; i < TRIES; i++) {
+  async until(what: string, holds: (text: string) => boolean, tries = TRIES): Promise<string> {
+    for (let i = 0; i < tries; i++) {
       const text = this.text();
       if (holds(text)) return text;
       await Bun.sleep(25);
@@ -104,8 +104,8 @@ export class Terminal implements AsyncDisposable {
     throw new Error(`never on the screen: ${what}\n${this.text()}`);
   }
 
-  shows(text: string): Promise<string> {
-    return this.until(text, (screen) => screen.includes(text));
+  shows(text: string, tries = TRIES): Promise<string> {
+    return this.until(text, (screen) => screen.includes(text), tries);
   }
 
   end(): void {
