@@ -8,10 +8,9 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { latin1Text } from "./base/bytes.ts";
 import { Clock } from "./base/clock.ts";
 import { Log } from "./base/log.ts";
-import { Config } from "./server/config.ts";
+import { byteText, Config } from "./server/config.ts";
 import { DIRECTIVES } from "./server/directives.ts";
 import { Server } from "./server/server.ts";
 
@@ -93,8 +92,7 @@ export async function createServer(options: CreateServerOptions = {}): Promise<E
   const config = new Config("", [], { directives: given });
   const hasFolder = given.some(([name]) => name.toLowerCase() === "dir");
   // Else a dump.rdb that happens to lie in the working folder would be its data.
-  if (!hasFolder)
-    config.keep("dir", latin1Text(Buffer.from(mkdtempSync(join(tmpdir(), "stormdb-")))));
+  if (!hasFolder) config.keep("dir", byteText(mkdtempSync(join(tmpdir(), "stormdb-"))));
   const folder = config.unicode("dir");
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new Error(`there is no folder '${folder}' (dir)`);

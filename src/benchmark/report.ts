@@ -268,6 +268,11 @@ function ratioOf([first, second]: readonly [Side, Side]): number {
   return slower > 0 ? median(first.rates) / slower : 0;
 }
 
+/** Rounds that both servers have completed. */
+function roundsOf([first, second]: readonly [Side, Side]): number {
+  return Math.min(first.rates.length, second.rates.length);
+}
+
 /** What the ratio says, in a sentence. */
 function verdict(ratio: number, names: readonly [string, string], rounds: number): string {
   const of = `median of ${rounds} ${rounds === 1 ? "round" : "rounds"}`;
@@ -293,7 +298,7 @@ export function comparisonText(
   const { precision } = options;
   const names = namesOf(servers);
   const [first, second] = sides;
-  const rounds = Math.min(first.rates.length, second.rates.length);
+  const rounds = roundsOf(sides);
   const wide = names.map((server) => Math.max(12, server.length));
   const row = (label: string, values: readonly string[], ratio: string): string => {
     const cells = values.map((value, i) => value.padStart(wide[i]!)).join(" ");
@@ -334,7 +339,7 @@ export function comparisonLine(
   servers: readonly [Target, Target],
 ): string {
   const names = namesOf(servers);
-  const rounds = Math.min(...sides.map(({ rates }) => rates.length));
+  const rounds = roundsOf(sides);
   const [first, second] = sides.map(({ rates }) => median(rates).toFixed(2));
   const ratio = ratioOf(sides);
   const what = `${name}: ${first} against ${second} requests per second, ratio ${ratio.toFixed(2)}`;
@@ -379,7 +384,7 @@ export function comparisonObject(
   servers: readonly [Target, Target],
 ): object {
   const names = namesOf(servers);
-  const rounds = Math.min(...sides.map(({ rates }) => rates.length));
+  const rounds = roundsOf(sides);
   const ratio = ratioOf(sides);
   return {
     test: name,

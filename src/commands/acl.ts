@@ -2,7 +2,6 @@
  * What clients and tools ask of the access control lists. There is one user, `default`, who may do
  * everything; its password is `requirepass`.
  */
-import * as errors from "../protocol/errors.ts";
 import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
@@ -65,7 +64,7 @@ function getuser(c: Context): void {
 function cat(c: Context): void {
   const { args, reply } = c;
   if (args.count > 3) {
-    reply.error(errors.wrongSubcommand(args.text(1), "acl"));
+    c.wrongSubcommand();
     return;
   }
   let names = CATEGORIES;
@@ -88,7 +87,7 @@ function cat(c: Context): void {
 function genpass(c: Context): void {
   const { args, reply } = c;
   if (args.count > 3) {
-    reply.error(errors.wrongSubcommand(args.text(1), "acl"));
+    c.wrongSubcommand();
     return;
   }
   const bits = args.count === 3 ? c.integer(2) : PASSWORD_BITS;

@@ -321,7 +321,7 @@ function clientPause(c: Context): void {
   const { args } = c;
   const writesOnly = args.count === 4 && args.is(3, "write");
   if (args.count > 4) {
-    c.reply.error(errors.wrongSubcommand(args.text(1), "client"));
+    c.wrongSubcommand();
     return;
   }
   if (args.count === 4 && !writesOnly && !args.is(3, "all")) {
@@ -341,7 +341,7 @@ function clientPause(c: Context): void {
 function clientUnblock(c: Context): void {
   const { args, reply } = c;
   if (args.count > 4) {
-    reply.error(errors.wrongSubcommand(args.text(1), "client"));
+    c.wrongSubcommand();
     return;
   }
   const withError = args.count === 4 && args.is(3, "error");

@@ -253,6 +253,9 @@ export interface ConfigService {
   number(name: string): number;
 }
 
+/** What logs show in place of a secret. */
+export const REDACTED = "(redacted)";
+
 export class Context {
   args: Request = new Request();
   readonly reply: ReplyWriter;
@@ -391,6 +394,11 @@ export class Context {
 
   syntaxError(): void {
     this.reply.error(errors.SYNTAX);
+  }
+
+  /** For containers that check the arguments of their subcommands themselves. */
+  wrongSubcommand(): void {
+    this.reply.error(errors.wrongSubcommand(this.args.text(1), this.args.text(0)));
   }
 
   /** Replies with the text of a string entry, or null for 0. */

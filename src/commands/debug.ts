@@ -248,7 +248,7 @@ function debug(c: Context): void {
   }
   const command = Object.hasOwn(DEBUG_COMMANDS, name) ? DEBUG_COMMANDS[name] : undefined;
   if (command === undefined || args.count < command.min || args.count > command.max) {
-    reply.error(errors.wrongSubcommand(args.text(1), "debug"));
+    c.wrongSubcommand();
     return;
   }
   command.run(c);

@@ -87,7 +87,7 @@ function spublish(c: Context): void {
 function replyNames(c: Context, kind: Kind): void {
   const { args, reply } = c;
   if (args.count > 3) {
-    reply.error(errors.wrongSubcommand(args.text(1), "pubsub"));
+    c.wrongSubcommand();
     return;
   }
   const pattern = args.count === 3 ? args.text(2) : null;

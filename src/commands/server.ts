@@ -114,7 +114,7 @@ const SLOWLOG_SHOWN = 10;
 function slowlogGet(c: Context): void {
   const { args, reply } = c;
   if (args.count > 3) {
-    reply.error(errors.wrongSubcommand(args.text(1), "slowlog"));
+    c.wrongSubcommand();
     return;
   }
   let count = SLOWLOG_SHOWN;

@@ -46,11 +46,11 @@ export class Config implements ConfigService {
     this.file = file === "" ? "" : resolve(file);
     for (const [name, { directive }] of DIRECTIVES) this.#store(name, directive.default);
     this.#store("dir", this.#startFolder);
-    for (const [name, words] of defaults) this.#apply(name, words.map(byteText), "");
+    this.#take(defaults);
     this.#given.clear();
     if (file !== "") this.#readFile(file);
     this.#readArguments(args);
-    for (const [name, words] of directives) this.#apply(name, words.map(byteText), "");
+    this.#take(directives);
     this.#given.clear();
     this.#store("dir", byteText(resolve(this.unicode("dir"))));
   }
@@ -71,6 +71,10 @@ export class Config implements ConfigService {
     });
   }
 
+  #take(given: Given): void {
+    for (const [name, words] of given) this.#apply(name, words.map(byteText), "");
+  }
+
   #readArguments(args: readonly string[]): void {
     for (let i = 0; i < args.length; ) {
       const option = args[i]!;
@@ -85,10 +89,12 @@ export class Config implements ConfigService {
       if (option === "--aof" && words.length === 1) {
         // The first StormDB's option: the append-only file by its path.
         const path = resolve(words[0]!);
-        this.#apply("appendonly", ["yes"], "");
-        this.#apply("dir", [byteText(dirname(path))], "");
-        this.#apply("appendfilename", [byteText(basename(path))], "");
-      } else this.#apply(option.slice(2), words.map(byteText), "");
+        this.#take([
+          ["appendonly", ["yes"]],
+          ["dir", [dirname(path)]],
+          ["appendfilename", [basename(path)]],
+        ]);
+      } else this.#take([[option.slice(2), words]]);
       i = end;
     }
   }
@@ -257,7 +263,7 @@ export class Config implements ConfigService {
 }
 
 /** Text as values are kept: a character for each byte of its UTF-8. */
-function byteText(text: string): string {
+export function byteText(text: string): string {
   return latin1Text(Buffer.from(text));
 }
 

@@ -1,12 +1,11 @@
 /** Clients in MONITOR mode: each command that runs is shown to them as a line. */
 import type { Clock } from "../base/clock.ts";
-import type { Client } from "../commands/context.ts";
+import { type Client, REDACTED } from "../commands/context.ts";
 import { quote } from "../protocol/arguments.ts";
 import type { Request } from "../protocol/request.ts";
 import type { Connection } from "./connection.ts";
 import type { Output } from "./output.ts";
 
-const REDACTED = "(redacted)";
 /** Lines are the same in every protocol. */
 const PROTOCOL = 2;
 

@@ -1,11 +1,10 @@
 /** The slowest commands: SLOWLOG. */
 import { latin1Text } from "../base/bytes.ts";
-import type { Client, SlowlogEntry } from "../commands/context.ts";
+import { type Client, REDACTED, type SlowlogEntry } from "../commands/context.ts";
 import type { Request } from "../protocol/request.ts";
 
 const ARGS_MAX = 32;
 const ARG_BYTES_MAX = 128;
-const REDACTED = "(redacted)";
 
 export class Slowlog {
   /** `slowlog-log-slower-than` in µs; Infinity where nothing is logged. */
