@@ -7,10 +7,10 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { CommandSpec } from "../src/commands/command.ts";
 import { COMMANDS } from "../src/commands/index.ts";
-import { syntaxText } from "../src/commands/syntax.ts";
-import { DIRECTIVES } from "../src/server/directives.ts";
+import type { CommandSpec } from "../src/commands/spec/command.ts";
+import { syntaxText } from "../src/commands/spec/syntax.ts";
+import { DIRECTIVES } from "../src/server/configuration/directives.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const BEGIN = "<!-- commands: written by scripts/reference.ts -->";
@@ -68,7 +68,7 @@ function configurationPage(): string {
     const head = "| directive | default | | set |\n| --- | --- | --- | --- |";
     return `## ${group}\n\n${head}\n${rows.join("\n")}\n`;
   });
-  return `<!-- Written by scripts/reference.ts from src/server/directives.ts. -->
+  return `<!-- Written by scripts/reference.ts from src/server/configuration/directives.ts. -->
 
 # Configuration
 

@@ -10,8 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Clock } from "./base/clock.ts";
 import { Log } from "./base/log.ts";
-import { byteText, Config } from "./server/config.ts";
-import { DIRECTIVES } from "./server/directives.ts";
+import { byteText, Config } from "./server/configuration/config.ts";
+import { DIRECTIVES } from "./server/configuration/directives.ts";
 import { Server } from "./server/server.ts";
 
 /** Thirty thousand years; later times would not fit into a Date before long. */

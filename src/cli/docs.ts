@@ -1,6 +1,6 @@
 /** What is known of commands: from COMMAND DOCS of the server, or else from our own table. */
 import { COMMANDS } from "../commands/index.ts";
-import { type Argument, type ArgumentType, parseSyntax } from "../commands/syntax.ts";
+import { type Argument, type ArgumentType, parseSyntax } from "../commands/spec/syntax.ts";
 import type { Reply } from "../protocol/reply-parser.ts";
 import type { Session } from "./session.ts";
 

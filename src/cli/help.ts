@@ -1,5 +1,5 @@
 /** `help`: of a command, of the commands that begin so, of a group. */
-import { argumentText } from "../commands/syntax.ts";
+import { argumentText } from "../commands/spec/syntax.ts";
 import { STORMDB_VERSION } from "../version.ts";
 import { COLOURED, PLAIN } from "./colours.ts";
 import { builtInDocs, type CommandDoc, serverDocs } from "./docs.ts";

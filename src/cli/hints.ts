@@ -1,5 +1,5 @@
 /** What may still follow what was typed: the command's arguments less those that are there. */
-import { type Argument, argumentText } from "../commands/syntax.ts";
+import { type Argument, argumentText } from "../commands/spec/syntax.ts";
 import { splitArguments } from "../protocol/arguments.ts";
 import { type CommandDoc, findDoc } from "./docs.ts";
 

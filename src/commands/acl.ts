@@ -2,10 +2,11 @@
  * What clients and tools ask of the access control lists. There is one user, `default`, who may do
  * everything; its password is `requirepass`.
  */
-import type { CommandSpec } from "./command.ts";
+
 import type { Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
-import { subcommands } from "./subcommand.ts";
+import type { CommandSpec } from "./spec/command.ts";
+import { subcommands } from "./spec/subcommand.ts";
 
 const USER = "default";
 /** In Redis's order; there are commands in some of them only. */

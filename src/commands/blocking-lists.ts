@@ -3,9 +3,9 @@
 import { formatExtended, INFINITE, parseExtended } from "../base/extended-float.ts";
 import * as errors from "../protocol/errors.ts";
 import { LIST } from "../store/entry.ts";
-import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { MOVE_KEYS, move, popFirst, popFromAny, readEnd, readPopOptions } from "./lists.ts";
+import type { CommandSpec } from "./spec/command.ts";
 
 /** The seconds in argument `index` as ms, rounded up; 0 is for ever; NaN with the error replied. */
 function readTimeout(c: Context, index: number): number {

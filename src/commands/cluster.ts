@@ -1,8 +1,8 @@
 /** What clients ask to learn whether there is a cluster: there is none. */
 import * as errors from "../protocol/errors.ts";
-import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
-import { subcommands } from "./subcommand.ts";
+import type { CommandSpec } from "./spec/command.ts";
+import { subcommands } from "./spec/subcommand.ts";
 
 function refuse(c: Context): void {
   c.reply.error(errors.NO_CLUSTER);

@@ -1,10 +1,10 @@
 /** Commands about the connection and about clients. */
 import * as errors from "../protocol/errors.ts";
 import { REDIS_VERSION } from "../version.ts";
-import type { CommandSpec } from "./command.ts";
 import type { Client, Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
-import { subcommands } from "./subcommand.ts";
+import type { CommandSpec } from "./spec/command.ts";
+import { subcommands } from "./spec/subcommand.ts";
 
 function ping(c: Context): void {
   const { args, client, reply } = c;

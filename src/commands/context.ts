@@ -13,7 +13,7 @@ import type { Kind, PubSub, Subscriptions } from "../pubsub/pubsub.ts";
 import type { Database } from "../store/database.ts";
 import { LIST, STRING } from "../store/entry.ts";
 import type { Keyspace } from "../store/keyspace.ts";
-import type { CommandTable } from "./command-table.ts";
+import type { CommandTable } from "./spec/command-table.ts";
 
 /** Replies a client wants: CLIENT REPLY. */
 export type ReplyMode = "on" | "off" | "skip-next" | "skip";

@@ -5,10 +5,10 @@ import * as errors from "../protocol/errors.ts";
 import { NO_EXPIRY } from "../store/database.ts";
 import { digestOfAll, digestOfValue } from "../store/digest.ts";
 import { LIST } from "../store/entry.ts";
-import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { replyHelp } from "./help.ts";
 import { encodingName } from "./keys.ts";
+import type { CommandSpec } from "./spec/command.ts";
 
 interface DebugCommand {
   readonly usage: string;

@@ -1,10 +1,10 @@
 /** Expiry times in arguments, and the commands about them. */
 import { parseBigInteger } from "../base/number-text.ts";
 import * as errors from "../protocol/errors.ts";
-import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT } from "./events.ts";
-import { oneKey } from "./key-specs.ts";
+import type { CommandSpec } from "./spec/command.ts";
+import { oneKey } from "./spec/key-specs.ts";
 
 export const SECONDS = 1000;
 const INT64_MAX = 9223372036854775807n;

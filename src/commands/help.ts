@@ -1,7 +1,8 @@
 /** The HELP subcommand of containers, made from their entries. */
-import type { CommandSpec } from "./command.ts";
+
 import type { Context } from "./context.ts";
-import { syntaxText } from "./syntax.ts";
+import type { CommandSpec } from "./spec/command.ts";
+import { syntaxText } from "./spec/syntax.ts";
 
 export function replyHelp(
   c: Context,

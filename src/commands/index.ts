@@ -2,7 +2,6 @@
 import { ACL_COMMANDS } from "./acl.ts";
 import { BLOCKING_LIST_COMMANDS } from "./blocking-lists.ts";
 import { CLUSTER_COMMANDS } from "./cluster.ts";
-import type { CommandSpec } from "./command.ts";
 import { CONNECTION_COMMANDS } from "./connection.ts";
 import { DEBUG_COMMAND_SPECS } from "./debug.ts";
 import { EXPIRY_COMMANDS } from "./expiry.ts";
@@ -14,6 +13,7 @@ import { PERSISTENCE_COMMANDS } from "./persistence.ts";
 import { PUBSUB_COMMANDS } from "./pubsub.ts";
 import { REPLICATION_COMMANDS } from "./replication.ts";
 import { SERVER_COMMANDS } from "./server.ts";
+import type { CommandSpec } from "./spec/command.ts";
 import { STRING_COMMANDS } from "./strings.ts";
 import { TRANSACTION_COMMANDS } from "./transactions.ts";
 

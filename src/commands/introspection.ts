@@ -1,11 +1,11 @@
 /** COMMAND: what the server can do, told from the command entries. */
 import { globMatch } from "../base/glob.ts";
 import * as errors from "../protocol/errors.ts";
-import type { Command, CommandSpec, KeySpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
-import { subcommands } from "./subcommand.ts";
-import { type Argument, parseSyntax } from "./syntax.ts";
+import type { Command, CommandSpec, KeySpec } from "./spec/command.ts";
+import { subcommands } from "./spec/subcommand.ts";
+import { type Argument, parseSyntax } from "./spec/syntax.ts";
 
 // ── COMMAND INFO ─────────────────────────────────────────────────────────────────────────────
 

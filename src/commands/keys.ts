@@ -1,7 +1,7 @@
 /** Commands on keys of any type, and on whole databases. */
 import { latin1Text } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
-import { LINKED } from "../memory/chain.ts";
+import { LINKED } from "../memory/quicklist.ts";
 import * as errors from "../protocol/errors.ts";
 import type { Database } from "../store/database.ts";
 import {
@@ -14,12 +14,12 @@ import {
   TYPE_NAMES,
   typeName,
 } from "../store/entry.ts";
-import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT } from "./events.ts";
 import { helpCommand } from "./help.ts";
-import { allKeys, keyAt, oneKey } from "./key-specs.ts";
-import { subcommands } from "./subcommand.ts";
+import type { CommandSpec } from "./spec/command.ts";
+import { allKeys, keyAt, oneKey } from "./spec/key-specs.ts";
+import { subcommands } from "./spec/subcommand.ts";
 
 function del(c: Context): void {
   let removed = 0;

@@ -1,9 +1,9 @@
 /** LATENCY: spikes of latency by event, and the distribution of commands' latencies. */
 import { shownArgument } from "../protocol/errors.ts";
-import { bucketUsec, type Command, type CommandSpec } from "./command.ts";
 import type { Context, LatencySample } from "./context.ts";
 import { helpCommand } from "./help.ts";
-import { subcommands } from "./subcommand.ts";
+import { bucketUsec, type Command, type CommandSpec } from "./spec/command.ts";
+import { subcommands } from "./spec/subcommand.ts";
 
 /** The worst of the samples in ms. */
 function worstMs(samples: readonly LatencySample[]): number {

@@ -1,12 +1,12 @@
 /** List commands. */
 
-import { ELEMENT_BYTES_MAX } from "../memory/chain.ts";
-import { Element } from "../memory/listpack.ts";
+import { Element } from "../memory/element.ts";
+import { ELEMENT_BYTES_MAX } from "../memory/quicklist.ts";
 import * as errors from "../protocol/errors.ts";
-import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT, LIST_EVENT } from "./events.ts";
-import { keyAt, oneKey } from "./key-specs.ts";
+import type { CommandSpec } from "./spec/command.ts";
+import { keyAt, oneKey } from "./spec/key-specs.ts";
 
 const element = new Element();
 

@@ -1,12 +1,12 @@
 /** Commands that write the data to disk, or take a value out and in. */
-import { Crc64 } from "../persistence/crc64.ts";
-import { RDB_VERSION, RDB_VERSION_MAX } from "../persistence/rdb-format.ts";
-import { RdbError, RdbReader } from "../persistence/rdb-reader.ts";
-import { RdbWriter } from "../persistence/rdb-writer.ts";
-import type { CommandSpec } from "./command.ts";
+import { Crc64 } from "../persistence/rdb/crc64.ts";
+import { RDB_VERSION, RDB_VERSION_MAX } from "../persistence/rdb/format.ts";
+import { RdbWriter } from "../persistence/rdb/writer.ts";
+import { RdbError, RdbReader } from "../persistence/snapshot/reader.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT } from "./events.ts";
-import { oneKey } from "./key-specs.ts";
+import type { CommandSpec } from "./spec/command.ts";
+import { oneKey } from "./spec/key-specs.ts";
 
 function replyOkOr(c: Context, error: string): void {
   if (error === "") c.reply.ok();

@@ -4,11 +4,11 @@ import { globMatch } from "../base/glob.ts";
 import * as errors from "../protocol/errors.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
 import { CHANNEL, type Kind, PATTERN, SHARD } from "../pubsub/pubsub.ts";
-import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
-import { allKeys, oneKey } from "./key-specs.ts";
-import { subcommands } from "./subcommand.ts";
+import type { CommandSpec } from "./spec/command.ts";
+import { allKeys, oneKey } from "./spec/key-specs.ts";
+import { subcommands } from "./spec/subcommand.ts";
 
 /** A message to more clients, or past more patterns, is timed by itself. */
 const QUICK_STEPS = 16;

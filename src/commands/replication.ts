@@ -1,7 +1,7 @@
 /** Commands about replication. */
 import * as errors from "../protocol/errors.ts";
-import type { CommandSpec } from "./command.ts";
 import type { Context, FailoverTarget } from "./context.ts";
+import type { CommandSpec } from "./spec/command.ts";
 
 const PORT_MAX = 65535;
 

@@ -1,10 +1,10 @@
 /** Commands about the server. */
 import * as errors from "../protocol/errors.ts";
-import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
-import { keyAt } from "./key-specs.ts";
-import { subcommands } from "./subcommand.ts";
+import type { CommandSpec } from "./spec/command.ts";
+import { keyAt } from "./spec/key-specs.ts";
+import { subcommands } from "./spec/subcommand.ts";
 
 function info(c: Context): void {
   const sections: string[] = [];

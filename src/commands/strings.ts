@@ -13,12 +13,12 @@ import { fitsInt64, parseBigInteger, writeInt64 } from "../base/number-text.ts";
 import * as errors from "../protocol/errors.ts";
 import { KEEP_EXPIRY, NO_EXPIRY } from "../store/database.ts";
 import { isInteger } from "../store/entry.ts";
-import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT, STRING_EVENT } from "./events.ts";
 import { absoluteExpiry, SECONDS } from "./expiry.ts";
-import { allKeys, keyAt, oneKey } from "./key-specs.ts";
 import { longestCommonSubsequence } from "./lcs.ts";
+import type { CommandSpec } from "./spec/command.ts";
+import { allKeys, keyAt, oneKey } from "./spec/key-specs.ts";
 
 // ── SET and its relatives ────────────────────────────────────────────────────────────────────
 

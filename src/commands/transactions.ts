@@ -1,8 +1,8 @@
 /** Commands about transactions. */
 import * as errors from "../protocol/errors.ts";
-import type { CommandSpec } from "./command.ts";
 import type { Context } from "./context.ts";
-import { allKeys } from "./key-specs.ts";
+import type { CommandSpec } from "./spec/command.ts";
+import { allKeys } from "./spec/key-specs.ts";
 
 function multi(c: Context): void {
   if (c.client.inTransaction) {

@@ -32,8 +32,8 @@
 import { assert } from "../base/assert.ts";
 import { equalBytes } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
-import type { Hash } from "./hash.ts";
 import { type Heap, SEGMENT_SHIFT, UNIT_MASK } from "./heap.ts";
+import type { Hash } from "./key-hash.ts";
 import { KEY_LENGTH_WORD, keyOffset } from "./record.ts";
 
 const COUNT = 0;

@@ -4,9 +4,9 @@ import { basename, dirname, join } from "node:path";
 import { Clock } from "../base/clock.ts";
 import { Random } from "../base/random.ts";
 import { Keyspace } from "../store/keyspace.ts";
-import { AofError, readAof, readRdb, truncateFile } from "./aof-reader.ts";
+import { AofError, readAof, readRdb, truncateFile } from "./aof/aof-reader.ts";
+import { type AofPart, parseManifest } from "./aof/manifest.ts";
 import { DamageError } from "./damage-error.ts";
-import { type AofPart, parseManifest } from "./manifest.ts";
 
 export const CHECK_AOF_USAGE = `Usage: stormdb check-aof [--fix] <file>
 

@@ -4,12 +4,12 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Request } from "../protocol/request.ts";
 import type { Keyspace } from "../store/keyspace.ts";
-import type { AofParts } from "./aof-parts.ts";
-import { readAof, readRdb, readRdbNow, truncateFile } from "./aof-reader.ts";
+import type { AofParts } from "./aof/aof-parts.ts";
+import { readAof, readRdb, readRdbNow, truncateFile } from "./aof/aof-reader.ts";
 import { DamageError } from "./damage-error.ts";
 import { fileBytes } from "./files.ts";
-import { RdbError, type RdbReader } from "./rdb-reader.ts";
 import type { PersistenceSettings } from "./settings.ts";
+import { RdbError, type RdbReader } from "./snapshot/reader.ts";
 import { placeOf, type StreamPlace } from "./stream-place.ts";
 
 const PROGRESS_LOG_MS = 2000;

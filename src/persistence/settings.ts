@@ -1,5 +1,5 @@
 /** What the configuration says of persistence. */
-import type { FsyncPolicy } from "./aof-file.ts";
+import type { FsyncPolicy } from "./aof/aof-file.ts";
 
 export interface PersistenceSettings {
   readonly folder: string;

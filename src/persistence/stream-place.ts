@@ -1,5 +1,5 @@
 /** Where in a replication stream data is, and how files say so. */
-import type { RdbReader } from "./rdb-reader.ts";
+import type { RdbReader } from "./snapshot/reader.ts";
 
 export interface StreamPlace {
   readonly id: string;

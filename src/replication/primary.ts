@@ -10,7 +10,7 @@ import { closeSync, openSync, readSync, statSync, unlinkSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import type { SnapshotSink } from "../persistence/snapshot.ts";
+import type { SnapshotSink } from "../persistence/snapshot/snapshot.ts";
 import { PAYLOAD_MARK_BYTES } from "../protocol/payload.ts";
 import type { Backlog } from "./backlog.ts";
 

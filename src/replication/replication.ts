@@ -13,7 +13,7 @@ import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { removeIfThere, writeAll } from "../persistence/files.ts";
 import type { Persistence } from "../persistence/persistence.ts";
-import { RdbReader } from "../persistence/rdb-reader.ts";
+import { RdbReader } from "../persistence/snapshot/reader.ts";
 import type { StreamPlace } from "../persistence/stream-place.ts";
 import { NO_PRIMARY_LINK } from "../protocol/errors.ts";
 import type { Request } from "../protocol/request.ts";

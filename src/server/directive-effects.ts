@@ -1,8 +1,8 @@
 /** What is to be done when a directive has a value: the parts of the server keep it in their own form. */
 import type { LogLevel } from "../base/log.ts";
 import { parseEventClasses } from "../commands/events.ts";
-import { type Config, outputLimits } from "./config.ts";
-import { persistenceSettings } from "./persistence-settings.ts";
+import { type Config, outputLimits } from "./configuration/config.ts";
+import { persistenceSettings } from "./configuration/persistence-settings.ts";
 import type { Server } from "./server.ts";
 
 type Effect = (server: Server, config: Config) => void;

@@ -1,7 +1,7 @@
 /** The text of INFO: Redis's sections and field names. */
 import { totalmem } from "node:os";
 import { humanBytes } from "../base/human-bytes.ts";
-import { percentilesUsec } from "../commands/command.ts";
+import { percentilesUsec } from "../commands/spec/command.ts";
 import { CHANNEL, PATTERN, SHARD } from "../pubsub/pubsub.ts";
 import { hostOf } from "../replication/failover.ts";
 import type { ReplicaState } from "../replication/primary.ts";

@@ -3,8 +3,8 @@ import { appendFileSync, readFileSync } from "node:fs";
 import { humanBytes } from "../base/human-bytes.ts";
 import { Log } from "../base/log.ts";
 import { STORMDB_VERSION } from "../version.ts";
-import { Config, ConfigError, type Given } from "./config.ts";
-import { DIRECTIVES } from "./directives.ts";
+import { Config, ConfigError, type Given } from "./configuration/config.ts";
+import { DIRECTIVES } from "./configuration/directives.ts";
 import { Server } from "./server.ts";
 
 /** The text of --help, with every directive. */

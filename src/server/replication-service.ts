@@ -10,11 +10,11 @@ import * as errors from "../protocol/errors.ts";
 import { Failover, hostOf } from "../replication/failover.ts";
 import type { Peer } from "../replication/primary.ts";
 import { Replication, type ReplicationSettings } from "../replication/replication.ts";
-import { AckWaits } from "./ack-waits.ts";
-import { type Config, outputLimits } from "./config.ts";
-import type { Connection } from "./connection.ts";
-import type { Output } from "./output.ts";
-import { PrimaryClient } from "./primary-client.ts";
+import { type Config, outputLimits } from "./configuration/config.ts";
+import type { Connection } from "./connections/connection.ts";
+import type { Output } from "./connections/output.ts";
+import { AckWaits } from "./execution/ack-waits.ts";
+import { PrimaryClient } from "./execution/primary-client.ts";
 import type { Server } from "./server.ts";
 
 /** What replication sees of a connection. */

@@ -5,7 +5,7 @@
  */
 import { copyBytes } from "../base/bytes.ts";
 import { writeInt64 } from "../base/number-text.ts";
-import { Element } from "../memory/listpack.ts";
+import { Element } from "../memory/element.ts";
 import type { Database } from "./database.ts";
 import { isInteger, LIST, TYPE_MASK } from "./entry.ts";
 import type { Keyspace } from "./keyspace.ts";

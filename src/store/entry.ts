@@ -6,7 +6,7 @@
  *     value word, and what follows the key:
  *       string TEXT, RAW   length of the text;  the text follows the key
  *       string INTEGER     low word;  HAS_HIGH adds the high word
- *       list PACKED        ref of the only node of a chain (memory/chain.ts)
+ *       list PACKED        ref of the only node of a chain (memory/quicklist.ts)
  *       list LINKED        ref of the chain's root
  *
  * A block may be larger than its entry: `Heap.usableBytes` tells, and strings grow into it.

@@ -8,9 +8,9 @@
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
-import { Chain, LINKED, NODES_FREED_AT_ONCE } from "../memory/chain.ts";
-import { Hash } from "../memory/hash.ts";
 import { Heap, SEGMENT_SHIFT, UNIT_MASK } from "../memory/heap.ts";
+import { Hash } from "../memory/key-hash.ts";
+import { Chain, LINKED, NODES_FREED_AT_ONCE } from "../memory/quicklist.ts";
 import { META_WORD, VALUE_WORD } from "../memory/record.ts";
 import { Table } from "../memory/table.ts";
 import { TimingWheel } from "../memory/timing-wheel.ts";

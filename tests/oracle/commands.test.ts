@@ -5,9 +5,9 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { CommandSpec } from "../../src/commands/command.ts";
 import { COMMANDS } from "../../src/commands/index.ts";
-import { type Argument, parseSyntax } from "../../src/commands/syntax.ts";
+import type { CommandSpec } from "../../src/commands/spec/command.ts";
+import { type Argument, parseSyntax } from "../../src/commands/spec/syntax.ts";
 import { type Call, describePair, oracleTest } from "../harness/oracle.ts";
 import type { RawClient } from "../harness/raw-client.ts";
 import { parseValue, type Value } from "../harness/reply-value.ts";

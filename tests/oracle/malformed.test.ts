@@ -7,9 +7,9 @@
  */
 import { expect, test } from "bun:test";
 import { Random } from "../../src/base/random.ts";
-import type { CommandSpec } from "../../src/commands/command.ts";
 import { COMMANDS } from "../../src/commands/index.ts";
-import { type Argument, parseSyntax } from "../../src/commands/syntax.ts";
+import type { CommandSpec } from "../../src/commands/spec/command.ts";
+import { type Argument, parseSyntax } from "../../src/commands/spec/syntax.ts";
 import { describePair, shown } from "../harness/oracle.ts";
 import type { RawClient } from "../harness/raw-client.ts";
 import { MIN } from "./values.ts";

@@ -1,6 +1,6 @@
 /** Commands about the server, compared with redis-server byte for byte. */
 import { expect, test } from "bun:test";
-import { DIRECTIVES } from "../../src/server/directives.ts";
+import { DIRECTIVES } from "../../src/server/configuration/directives.ts";
 import { type Call, describePair, oracleTest } from "../harness/oracle.ts";
 import type { RunningServer } from "../harness/processes.ts";
 import { each, MAX, MIN, NO_INTEGERS } from "./values.ts";

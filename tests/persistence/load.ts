@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Clock } from "../../src/base/clock.ts";
 import { Random } from "../../src/base/random.ts";
-import { RdbReader } from "../../src/persistence/rdb-reader.ts";
+import { RdbReader } from "../../src/persistence/snapshot/reader.ts";
 import { Request } from "../../src/protocol/request.ts";
 import { READY, RequestParser } from "../../src/protocol/request-parser.ts";
 import { digestOfAll } from "../../src/store/digest.ts";

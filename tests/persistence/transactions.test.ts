@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readAof } from "../../src/persistence/aof-reader.ts";
+import { readAof } from "../../src/persistence/aof/aof-reader.ts";
 import {
   DataFolder,
   REDIS_SERVER,

@@ -1,6 +1,6 @@
 /** `:explain CMD` and `--explain CMD`: what a command is, costs, and does to which keys. */
 import { COMMANDS } from "../../commands/index.ts";
-import { argumentText } from "../../commands/syntax.ts";
+import { argumentText } from "../../commands/spec/syntax.ts";
 import { quote } from "../../protocol/arguments.ts";
 import type { Reply } from "../../protocol/reply-parser.ts";
 import { COLOURED, PLAIN } from "../colours.ts";

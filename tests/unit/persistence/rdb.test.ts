@@ -2,10 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { Clock } from "../../../src/base/clock.ts";
 import { Random } from "../../../src/base/random.ts";
-import { Element } from "../../../src/memory/listpack.ts";
-import { Crc64 } from "../../../src/persistence/crc64.ts";
-import { RdbError, RdbReader } from "../../../src/persistence/rdb-reader.ts";
-import { RdbWriter } from "../../../src/persistence/rdb-writer.ts";
+import { Element } from "../../../src/memory/element.ts";
+import { Crc64 } from "../../../src/persistence/rdb/crc64.ts";
+import { RdbWriter } from "../../../src/persistence/rdb/writer.ts";
+import { RdbError, RdbReader } from "../../../src/persistence/snapshot/reader.ts";
 import { NO_EXPIRY } from "../../../src/store/database.ts";
 import { digestOfAll } from "../../../src/store/digest.ts";
 import { LIST } from "../../../src/store/entry.ts";

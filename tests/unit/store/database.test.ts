@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { latin1 } from "../../../src/base/bytes.ts";
-import { PACKED } from "../../../src/memory/chain.ts";
+import { PACKED } from "../../../src/memory/quicklist.ts";
 import { KEEP_EXPIRY, NO_EXPIRY } from "../../../src/store/database.ts";
 import { ENCODING_MASK, RAW, TEXT } from "../../../src/store/entry.ts";
 import { forSeeds, pick } from "../seeds.ts";

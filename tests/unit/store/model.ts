@@ -7,7 +7,7 @@ import { latin1, latin1Text } from "../../../src/base/bytes.ts";
 import { Clock } from "../../../src/base/clock.ts";
 import { writeInt64 } from "../../../src/base/number-text.ts";
 import { Random } from "../../../src/base/random.ts";
-import { Element } from "../../../src/memory/listpack.ts";
+import { Element } from "../../../src/memory/element.ts";
 import { type Database, KEEP_EXPIRY, NO_EXPIRY } from "../../../src/store/database.ts";
 import { isInteger, LIST } from "../../../src/store/entry.ts";
 import { Keyspace } from "../../../src/store/keyspace.ts";

@@ -1,0 +1,228 @@
+/**
+ * What a command is. One entry is the only source of its look-up, arity check, flags, keys, ACL
+ * categories, COMMAND INFO and DOCS, help in the cli and line in the README.
+ */
+import type { Context } from "../context.ts";
+
+export type Handler = (c: Context) => void;
+
+/** Where a command's keys are, as in the key specifications of COMMAND INFO. */
+export interface KeySpec {
+  /** Flags such as "RW access update". */
+  readonly flags: string;
+  /** Index of the first key; of the number of keys where `counted`. */
+  readonly at: number;
+  /** Index of the last key relative to the first; negative counts from the end of the arguments. */
+  readonly last?: number;
+  readonly step?: number;
+  /** The argument at `at` says how many keys follow it. */
+  readonly counted?: boolean;
+  readonly notes?: string;
+  /** Other flags for a call that lacks an option (in lower case). */
+  readonly without?: { readonly option: string; readonly flags: string };
+}
+
+export interface CommandSpec {
+  /** In lower case; for a subcommand its own name only. */
+  readonly name: string;
+  readonly group:
+    | "string"
+    | "list"
+    | "generic"
+    | "connection"
+    | "server"
+    | "pubsub"
+    | "transactions"
+    | "cluster";
+  readonly since: string;
+  readonly complexity: string;
+  readonly summary: string;
+  /** Arguments, name included; at least that many if negative. A subcommand counts its container. */
+  readonly arity: number;
+  /** Space-separated, in Redis's words. */
+  readonly flags: string;
+  /** ACL categories beyond those that flags and group imply, without "@". */
+  readonly categories?: string;
+  readonly keys?: readonly KeySpec[];
+  /** The arguments, in the notation of syntax.ts. */
+  readonly syntax?: string;
+  /** Hints for clients, as in COMMAND INFO. */
+  readonly tips?: string;
+  readonly deprecated?: { readonly since: string; readonly replacedBy: string };
+  /** Not in COMMAND DOCS's usual set ("syscmd"). */
+  readonly docFlags?: string;
+  readonly handler?: Handler;
+  /** Runs at once even between MULTI and EXEC. */
+  readonly immediate?: true;
+  /** Changes nothing, but replicas are to get it: CLIENT PAUSE holds it with the writing commands. */
+  readonly mayReplicate?: true;
+  /** Clients of RESP2 that listen to channels may call it. */
+  readonly whileSubscribed?: true;
+  /**
+   * With at most this many arguments the command takes a constant time; such calls in a pipeline
+   * are timed together, because reading the clock would cost more than most of them.
+   */
+  readonly quickArguments?: number;
+  readonly subcommands?: readonly CommandSpec[];
+}
+
+export const WRITE = 1;
+export const DENY_OOM = 2;
+export const NO_AUTH_NEEDED = 4;
+export const SKIP_SLOWLOG = 8;
+export const ADMIN = 16;
+export const FAST = 32;
+export const MAY_RUN_PAUSED = 64;
+export const ALLOWED_LOADING = 128;
+export const READ_ONLY = 256;
+export const NO_MULTI = 512;
+export const IMMEDIATE = 1024;
+export const WHILE_SUBSCRIBED = 2048;
+export const STALE = 4096;
+export const MAY_REPLICATE = 8192;
+/** It is about the connection that it came by, or the process. */
+export const NO_SCRIPT = 16384;
+
+/** Latencies are counted in buckets of powers of two of µs, 8 to a doubling. */
+const HISTOGRAM_BUCKETS = 27 * 8;
+
+/** A command at run time: its entry and what was counted. */
+export class Command {
+  readonly spec: CommandSpec;
+  /** "get", "config|get". */
+  readonly fullName: string;
+  readonly nameBytes: Uint8Array;
+  readonly arity: number;
+  readonly bits: number;
+  readonly handler: Handler | undefined;
+  readonly subcommands: ReadonlyMap<string, Command> | undefined;
+  readonly quickArguments: number;
+
+  /** Calls that are not yet in the figures below. */
+  untimedCalls = 0;
+  calls = 0;
+  /** µs spent. */
+  usec = 0;
+  rejected = 0;
+  failed = 0;
+  /** Counts of calls by latency; made at the first call. */
+  histogram: Float64Array | null = null;
+
+  constructor(spec: CommandSpec, container?: string) {
+    this.spec = spec;
+    this.fullName = container === undefined ? spec.name : `${container}|${spec.name}`;
+    this.nameBytes = Buffer.from(spec.name, "latin1");
+    this.arity = spec.arity;
+    this.handler = spec.handler;
+    this.quickArguments = spec.quickArguments ?? 0;
+    const flags = new Set(spec.flags.split(" "));
+    this.bits =
+      (flags.has("write") ? WRITE : 0) |
+      (flags.has("denyoom") ? DENY_OOM : 0) |
+      (flags.has("no_auth") ? NO_AUTH_NEEDED : 0) |
+      (flags.has("skip_slowlog") ? SKIP_SLOWLOG : 0) |
+      (flags.has("loading") ? ALLOWED_LOADING : 0) |
+      (flags.has("admin") ? ADMIN : 0) |
+      (flags.has("fast") ? FAST : 0) |
+      (flags.has("readonly") ? READ_ONLY : 0) |
+      (flags.has("no_multi") ? NO_MULTI : 0) |
+      (flags.has("stale") ? STALE : 0) |
+      (flags.has("noscript") ? NO_SCRIPT : 0) |
+      (spec.immediate ? IMMEDIATE : 0) |
+      (spec.whileSubscribed ? WHILE_SUBSCRIBED : 0) |
+      (spec.mayReplicate ? MAY_REPLICATE : 0) |
+      (spec.name === "client" || container === "client" ? MAY_RUN_PAUSED : 0);
+    this.subcommands =
+      spec.subcommands === undefined
+        ? undefined
+        : new Map(spec.subcommands.map((sub) => [sub.name, new Command(sub, spec.name)]));
+  }
+
+  /** Whether it may be called with that many arguments, its name included. */
+  takes(count: number): boolean {
+    const { arity } = this;
+    return arity > 0 ? count === arity : count >= -arity;
+  }
+
+  /** ACL categories without "@", in Redis's way: from flags, group and what the entry adds. */
+  categories(): string[] {
+    const flags = this.spec.flags.split(" ");
+    const names: string[] = [];
+    if (flags.includes("write")) names.push("write");
+    if (flags.includes("readonly")) names.push("read");
+    if (flags.includes("admin")) names.push("admin", "dangerous");
+    if (flags.includes("pubsub")) names.push("pubsub");
+    if (flags.includes("blocking")) names.push("blocking");
+    names.push(flags.includes("fast") ? "fast" : "slow");
+    const { group, categories, subcommands } = this.spec;
+    if (subcommands === undefined) {
+      if (group === "string" || group === "list" || group === "connection") names.push(group);
+      if (group === "transactions") names.push("transaction");
+      if (group === "generic" && categories === undefined) names.push("keyspace");
+    }
+    if (categories) names.push(...categories.split(" "));
+    return [...new Set(names)];
+  }
+
+  /** Counts `calls` calls of `usec` µs each. */
+  record(calls: number, usec: number, tracking: boolean): void {
+    this.calls += calls;
+    this.usec += usec * calls;
+    if (!tracking) return;
+    this.histogram ??= new Float64Array(HISTOGRAM_BUCKETS);
+    const bucket = latencyBucket(usec);
+    this.histogram[bucket] = this.histogram[bucket]! + calls;
+  }
+
+  resetStats(): void {
+    this.calls = 0;
+    this.usec = 0;
+    this.rejected = 0;
+    this.failed = 0;
+    this.histogram = null;
+    for (const sub of this.subcommands?.values() ?? []) sub.resetStats();
+  }
+}
+
+/** The bucket of a latency: by its power of two (from 1/8 µs on) and the next three bits. */
+function latencyBucket(usec: number): number {
+  // In eighths of a µs, so that the smallest buckets still tell latencies apart.
+  const v = Math.min((usec * 8) | 0, 0x7fffffff);
+  if (v < 8) return Math.max(v, 0);
+  const e = 31 - Math.clz32(v);
+  return Math.min(HISTOGRAM_BUCKETS - 1, (e - 2) * 8 + ((v >>> (e - 3)) & 7));
+}
+
+/** The upper end of a bucket in µs. */
+export function bucketUsec(bucket: number): number {
+  if (bucket < 8) return (bucket + 1) / 8;
+  const e = (bucket >>> 3) + 2;
+  return ((8 + (bucket & 7) + 1) * 2 ** (e - 3)) / 8;
+}
+
+/** For each fraction the latency in µs below which that part of the calls were. */
+export function percentilesUsec(histogram: Float64Array, fractions: readonly number[]): number[] {
+  // Calls in each bucket and those below it.
+  const sums = new Float64Array(histogram.length);
+  let total = 0;
+  for (let i = 0; i < histogram.length; i++) {
+    total += histogram[i]!;
+    sums[i] = total;
+  }
+  if (total === 0) return fractions.map(() => 0);
+  return fractions.map((fraction) =>
+    bucketUsec(firstFrom(sums, Math.max(1, Math.ceil(total * fraction)))),
+  );
+}
+
+/** Index of the first of the rising numbers that is at least `wanted`; the last one is. */
+function firstFrom(rising: Float64Array, wanted: number): number {
+  let low = 0;
+  let high = rising.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (rising[middle]! < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,101 @@
+/**
+ * Work between commands: keys whose time has come, and memory that waits to be freed. It is done in
+ * slices well below a millisecond, as long as there is more.
+ */
+import type { Clock } from "../../base/clock.ts";
+import type { Keyspace } from "../../store/keyspace.ts";
+
+const SLICE_MS = 0.5;
+/** Moves of the timing wheel in a slice, and blocks freed between two looks at the clock. */
+const EXPIRE_MOVES = 2000;
+const REAP_BLOCKS = 125;
+
+export interface BackgroundOptions {
+  readonly keyspace: Keyspace;
+  readonly clock: Clock;
+  /** Whether keys expire by themselves. */
+  readonly expires: () => boolean;
+  /** How often `run` is called in any case. */
+  readonly periodMs: () => number;
+}
+
+export class Background {
+  readonly #options: BackgroundOptions;
+  #timer: Timer | null = null;
+  #isScheduled = false;
+  #stopped = false;
+
+  constructor(options: BackgroundOptions) {
+    this.#options = options;
+    options.keyspace.onSooner = (timeMs) => {
+      if (options.expires()) this.#expireAt(timeMs);
+    };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  /** A slice of all that there is to do; goes on by itself while there is more. */
+  run(): void {
+    const { clock, expires, keyspace } = this.#options;
+    const end = performance.now() + SLICE_MS;
+    let more = expires() && this.#expire(end);
+    while (keyspace.reaping && performance.now() < end) keyspace.reap(REAP_BLOCKS);
+    more ||= keyspace.reaping;
+    if (!more || this.#isScheduled || this.#stopped) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      clock.refresh();
+      this.run();
+    });
+  }
+
+  /** Removes all keys whose time has come, however long it takes. */
+  expireAll(): void {
+    while (this.#options.expires() && this.#expire(Number.POSITIVE_INFINITY));
+  }
+
+  /** Removes keys until `end`; returns whether there are more. */
+  #expire(end: number): boolean {
+    const { databases, wheel } = this.#options.keyspace;
+    let more = false;
+    for (const database of databases) {
+      wheel.budget = EXPIRE_MOVES;
+      while (database.expireOne()) {
+        if (performance.now() < end) continue;
+        more = true;
+        break;
+      }
+      more ||= wheel.budget === 0;
+    }
+    return more;
+  }
+
+  /** Sees to it that the next key to expire does so in its millisecond, not a period later. */
+  plan(): void {
+    const { clock, expires, keyspace, periodMs } = this.#options;
+    if (!expires()) return;
+    let next = clock.nowMs + periodMs();
+    for (const database of keyspace.databases) next = Math.min(next, database.nextExpiryMs());
+    this.#expireAt(next);
+  }
+
+  #expireAt(timeMs: number): void {
+    const { clock, keyspace } = this.#options;
+    if (this.#stopped) return;
+    keyspace.plannedExpiryMs = timeMs;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = null;
+        clock.refresh();
+        this.run();
+        this.plan();
+      },
+      Math.max(1, timeMs + 1 - clock.nowMs),
+    );
+  }
+}
