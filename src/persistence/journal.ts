@@ -5,8 +5,27 @@
  */
 import { latin1 } from "../base/bytes.ts";
 import { CommandWriter } from "../protocol/command-writer.ts";
+import type { StreamPlace } from "./stream-place.ts";
 
 const MULTI = latin1("*1\r\n$5\r\nMULTI\r\n");
+
+/** What persistence and replication ask of the journal's owner, server/execution/propagation.ts. */
+export interface PropagationService {
+  /** Bytes of commands that have not been handed over yet. */
+  readonly usedBytes: number;
+  /** The replication offset of the data set; null where it is not known. */
+  readonly place: StreamPlace | null;
+  /**
+   * Hands all commands over: once it returns, they are written to the append-only file, synced if
+   * the policy says so, and are part of the replication stream. Does nothing within a transaction.
+   */
+  flush(): void;
+  /** Flushes, and makes the next command select its database: a file or a full sync begins here. */
+  mark(): void;
+  /** Commands from here to `endBlock` are propagated as one transaction. */
+  beginBlock(): void;
+  endBlock(): void;
+}
 
 export class Journal {
   readonly #commands = new CommandWriter();

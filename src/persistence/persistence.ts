@@ -18,15 +18,14 @@ import { AofParts } from "./aof/aof-parts.ts";
 import type { AofPart } from "./aof/manifest.ts";
 import { removeIfThere } from "./files.ts";
 import { FolderLock } from "./folder-lock.ts";
-import { Journal } from "./journal.ts";
+import type { PropagationService } from "./journal.ts";
 import { LoadError, Loader } from "./loader.ts";
 import type { PersistenceSettings } from "./settings.ts";
 import type { RdbReader } from "./snapshot/reader.ts";
 import { FileSnapshot, Snapshots, type SnapshotTask } from "./snapshot/runner.ts";
 import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot/snapshot.ts";
-import { formatPlace, placeFields, type StreamPlace } from "./stream-place.ts";
+import { formatPlace, placeFields } from "./stream-place.ts";
 
-const NO_BYTES = new Uint8Array(0);
 /** How long after a save or rewrite that failed the next one begins by itself. */
 const RETRY_MS = 5000;
 const SAVE_REFUSAL =
@@ -39,11 +38,7 @@ export interface PersistenceOptions {
   readonly settings: PersistenceSettings;
   /** Runs a command that was read; throws where there is none of that name. */
   readonly execute: (request: Request) => void;
-  /** Where in a replication stream the data is now; null where that is not known. */
-  readonly place: () => StreamPlace | null;
-  /** Whether commands are wanted for replicas, and what takes them. */
-  readonly wantsCommands: () => boolean;
-  readonly onCommands: (bytes: Uint8Array) => void;
+  readonly propagation: PropagationService;
   /** Ends the process: the disk failed under a promise that was made. */
   readonly die: (reason: string) => void;
 }
@@ -54,7 +49,7 @@ export class Persistence {
   readonly #log: Log;
   #settings: PersistenceSettings;
   readonly #options: PersistenceOptions;
-  readonly #journal = new Journal();
+  readonly #propagation: PropagationService;
   readonly #parts = new AofParts(() => this.#settings);
   readonly loader: Loader;
   #aof: AofFile | null = null;
@@ -88,6 +83,7 @@ export class Persistence {
 
   constructor(options: PersistenceOptions) {
     this.#options = options;
+    this.#propagation = options.propagation;
     this.#space = options.space;
     this.#clock = options.clock;
     this.#log = options.log;
@@ -95,12 +91,6 @@ export class Persistence {
     this.#snapshots = new Snapshots(options.clock);
     this.loader = new Loader({ ...options, settings: () => this.#settings });
     this.lastSaveMs = options.clock.nowMs;
-  }
-
-  /** Where changes are to be written; null while nobody wants them. */
-  get journal(): Journal | null {
-    const isWanted = this.#aof !== null || this.#options.wantsCommands();
-    return isWanted && !this.loading ? this.#journal : null;
   }
 
   get loading(): boolean {
@@ -138,7 +128,7 @@ export class Persistence {
   }
 
   get aofPendingBytes(): number {
-    return this.#journal.usedBytes + (this.#aof?.unwrittenBytes ?? 0);
+    return this.#propagation.usedBytes + (this.#aof?.unwrittenBytes ?? 0);
   }
 
   get aofDelayedSyncs(): number {
@@ -170,24 +160,14 @@ export class Persistence {
 
   // ── The append-only file ───────────────────────────────────────────────────────────────────
 
-  /**
-   * To be called before replies leave: what they acknowledge is then as safe as promised, and in
-   * the stream for replicas.
-   */
-  flush(): void {
-    const journal = this.#journal;
-    if (journal.inBlock) return;
-    const hasCommands = journal.usedBytes > 0;
-    if (hasCommands) this.#options.onCommands(journal.forReplicas());
+  /** Appends the commands of a tick, and syncs as `appendfsync` says; called without commands too. */
+  append(commands: Uint8Array): void {
     const aof = this.#aof;
-    if (aof === null) {
-      if (hasCommands) journal.reset();
-      return;
-    }
+    if (aof === null) return;
     const maySync = this.#settings.syncsWhileRewriting || this.task === "none";
+    const hasCommands = commands.length > 0;
     if (hasCommands && this.#settings.stamping) this.#stamp(aof);
-    aof.append(hasCommands ? this.#forDisk() : NO_BYTES, this.#clock.nowMs, maySync);
-    if (hasCommands) journal.reset();
+    aof.append(hasCommands ? this.#withPlace(commands) : commands, this.#clock.nowMs, maySync);
     if (aof.error === this.#toldError) return;
     this.#toldError = aof.error;
     this.#updateRefusal();
@@ -203,10 +183,9 @@ export class Persistence {
     }
   }
 
-  /** The commands for the file, and behind them where in a replication stream they end. */
-  #forDisk(): Uint8Array {
-    const commands = this.#journal.forDisk();
-    const place = this.#options.place();
+  /** The commands, and behind them where in a replication stream they end. */
+  #withPlace(commands: Uint8Array): Uint8Array {
+    const { place } = this.#propagation;
     if (place === null) return commands;
     return Buffer.concat([commands, latin1(formatPlace(place))]);
   }
@@ -218,31 +197,17 @@ export class Persistence {
     aof.append(latin1(`#TS:${second}\r\n`), this.#clock.nowMs, false);
   }
 
-  /** Data and stream meet here: all commands so far are written, and the next names its database. */
-  markStream(): void {
-    this.flush();
-    this.#journal.forgetDatabase();
-  }
-
-  /** From here to `endBlock` commands belong together: a transaction. */
-  beginBlock(): void {
-    this.#journal.beginBlock();
-  }
-
-  endBlock(): void {
-    this.#journal.endBlock();
-  }
-
   /** Opens the increment that commands are appended to, a new one if `fresh`. */
   #openIncrement(fresh: boolean): void {
     const { fsync } = this.#settings;
+    // Commands so far belong to what was there before, and the new file names its database.
+    this.#propagation.mark();
     const open = (path: string) => new AofFile(path, fsync);
     const parts = this.#parts;
     this.#aof =
       fresh || parts.last === undefined
         ? parts.addIncrement(open)
         : open(parts.path(parts.last.name));
-    this.#journal.forgetDatabase();
     this.#earlierBytes = parts.earlierBytes();
   }
 
@@ -251,8 +216,8 @@ export class Persistence {
     if (on === this.aofEnabled) return "";
     if (!on) {
       // It may have been said within a transaction.
-      this.#journal.endBlock();
-      this.flush();
+      this.#propagation.endBlock();
+      this.#propagation.flush();
       this.#aof?.close();
       this.#aof = null;
       // A base of an earlier moment than the last command must not take the place of all parts.
@@ -283,7 +248,7 @@ export class Persistence {
 
   /** How to write the data as it is now; its place in a replication stream is written too. */
   #snapshotOptions(rdb: boolean, isBase: boolean, immediate: boolean): SnapshotOptions {
-    this.markStream();
+    this.#propagation.mark();
     const { checking, compressing } = this.#settings;
     return {
       rdb,
@@ -292,7 +257,7 @@ export class Persistence {
         ["redis-bits", "64"],
         ["ctime", String(Math.floor(this.#clock.nowMs / 1000))],
         ["used-mem", String(this.#space.heap.usedBytes)],
-        ...placeFields(this.#options.place()),
+        ...placeFields(this.#propagation.place),
         ["aof-base", isBase ? "1" : "0"],
         ["stormdb-ver", STORMDB_VERSION],
       ],
@@ -411,7 +376,7 @@ export class Persistence {
       parts.makeFolder();
       // From here on commands go to an increment that belongs to the new base.
       if (this.#aof !== null) {
-        this.flush();
+        this.#propagation.flush();
         if (this.#aof.error !== "") return `ERR ${this.#aof.error}`;
         const earlier = this.#aof;
         this.#openIncrement(true);
@@ -542,7 +507,7 @@ export class Persistence {
   /** Regular work: postponed writes and syncs, save points, automatic rewrites. */
   tick(): void {
     if (this.loading) return;
-    this.flush();
+    this.#propagation.flush();
     if (this.task !== "none") return;
     const settings = this.#settings;
     const nowMs = this.#clock.nowMs;
@@ -584,7 +549,7 @@ export class Persistence {
     const { savePoints } = this.#settings;
     this.#snapshots.stop();
     if (this.#aof !== null) {
-      this.flush();
+      this.#propagation.flush();
       // It stays open: where the end is put off, commands go on.
       this.#aof.sync();
       if (this.#aof.error !== "") return this.#aof.error;

@@ -12,6 +12,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { removeIfThere, writeAll } from "../persistence/files.ts";
+import type { PropagationService } from "../persistence/journal.ts";
 import type { Persistence } from "../persistence/persistence.ts";
 import { RdbReader } from "../persistence/snapshot/reader.ts";
 import type { StreamPlace } from "../persistence/stream-place.ts";
@@ -46,6 +47,7 @@ export interface ReplicationOptions {
   readonly random: Random;
   readonly keyspace: Keyspace;
   readonly persistence: Persistence;
+  readonly propagation: PropagationService;
   readonly settings: () => ReplicationSettings;
   readonly temporaryPath: () => string;
   /** Runs a command of the primary. */
@@ -98,7 +100,7 @@ export class Replication {
       snapshot: (sink, done) => options.persistence.streamTo(sink, done),
       snapshotFile: (path, done) => options.persistence.writeFor(path, done),
       temporaryPath: options.temporaryPath,
-      mark: () => options.persistence.markStream(),
+      mark: () => options.propagation.mark(),
       onAck: options.onAck,
     });
   }
@@ -206,7 +208,7 @@ export class Replication {
     if (this.#wantsAcks) return;
     this.#wantsAcks = true;
     setImmediate(() => {
-      this.#options.persistence.flush();
+      this.#options.propagation.flush();
       this.pump();
     });
   }
@@ -217,7 +219,7 @@ export class Replication {
     if (this.#backlog === null && !this.isReplica) {
       this.#beginStream(this.#newId());
     }
-    this.#options.persistence.flush();
+    this.#options.propagation.flush();
     if (this.#canResume(id, position)) {
       this.primary.resume(replica, position);
       return;
@@ -247,7 +249,7 @@ export class Replication {
   follows(host: string, port: number, handsOver = false): void {
     const { log, onRole, settings } = this.#options;
     const wasPrimary = this.link === null;
-    this.#options.persistence.flush();
+    this.#options.propagation.flush();
     this.link?.stop();
     if (wasPrimary && this.#backlog !== null) {
       // Its own stream may be the new primary's past: then the stream alone is enough.
@@ -275,7 +277,7 @@ export class Replication {
     else this.#beginStream(this.#newId());
     this.#aloneSinceMs = this.#options.clock.nowMs;
     this.#needBacklog();
-    this.#options.persistence.markStream();
+    this.#options.propagation.mark();
     // They come back, learn the new id and go on.
     this.primary.terminateAll();
     this.#options.log.notice("MASTER MODE enabled");
@@ -283,11 +285,11 @@ export class Replication {
   }
 
   #applierSink(): ApplierSink {
-    const { persistence } = this.#options;
+    const { propagation } = this.#options;
     return {
       run: (request) => this.#applyOne(request),
-      beginBlock: () => persistence.beginBlock(),
-      endBlock: () => persistence.endBlock(),
+      beginBlock: () => propagation.beginBlock(),
+      endBlock: () => propagation.endBlock(),
       onApplied: (bytes, from, length) => this.#needBacklog().append(bytes, from, length),
     };
   }
@@ -428,11 +430,11 @@ export class Replication {
 
   /** Regular work. */
   tick(): void {
-    const { clock, persistence, settings } = this.#options;
+    const { clock, propagation, settings } = this.#options;
     const { nowMs } = clock;
     this.primary.tick(() => {
       if (!this.wantsCommands) return;
-      persistence.flush();
+      propagation.flush();
       this.#backlog!.append(ENCODED_PING, 0, ENCODED_PING.length);
     });
     this.pump();

@@ -75,7 +75,7 @@ export class ServerReplication implements ReplicationService {
   ) {
     this.#server = server;
     this.#close = close;
-    const { clock, config, keyspace, log, persistence, random } = server;
+    const { clock, config, keyspace, log, persistence, propagation, random } = server;
     const primaryClient = new PrimaryClient(
       keyspace.databases[0]!,
       () => this.core.link?.lastIoMs ?? 0,
@@ -88,6 +88,7 @@ export class ServerReplication implements ReplicationService {
       random,
       keyspace,
       persistence,
+      propagation,
       settings: () => this.#settings,
       temporaryPath: () => join(config.unicode("dir"), `temp-sync-${process.pid}.rdb`),
       apply: (request) => server.dispatch.apply(primaryClient, request),
@@ -111,7 +112,7 @@ export class ServerReplication implements ReplicationService {
       primary: this.core.primary,
       position: () => {
         // What has been written but is not in the stream yet must reach the target too.
-        persistence.flush();
+        propagation.flush();
         return this.core.position;
       },
       requestAcks: () => this.core.requestAcks(),
@@ -263,7 +264,7 @@ export class ServerReplication implements ReplicationService {
 
   lastWriteOf(client: Client): number {
     if (client.hasWritten) {
-      this.#server.persistence.flush();
+      this.#server.propagation.flush();
       client.hasWritten = false;
       client.lastWritePosition = this.core.position;
     }

@@ -10,7 +10,6 @@ import { Persistence } from "../persistence/persistence.ts";
 import { UNBLOCKED, UNBLOCKED_BY_ROLE } from "../protocol/errors.ts";
 import { ReplyWriter } from "../protocol/reply-writer.ts";
 import { PubSub } from "../pubsub/pubsub.ts";
-import type { Database } from "../store/database.ts";
 import { Keyspace } from "../store/keyspace.ts";
 import type { Config } from "./configuration/config.ts";
 import { persistenceSettings } from "./configuration/persistence-settings.ts";
@@ -23,6 +22,7 @@ import { Dispatch } from "./execution/dispatch.ts";
 import { Replayer } from "./execution/file-client.ts";
 import { Intake } from "./execution/intake.ts";
 import { Monitors } from "./execution/monitors.ts";
+import { Propagation } from "./execution/propagation.ts";
 import { Transactions } from "./execution/transactions.ts";
 import { Garbage } from "./figures/js-heap.ts";
 import { LatencyMonitor } from "./figures/latency-monitor.ts";
@@ -58,6 +58,7 @@ export class Server implements Services {
   readonly clients = new Map<number, Connection>();
   readonly slowlog = new Slowlog();
   readonly latency = new LatencyMonitor();
+  readonly propagation = new Propagation();
   readonly persistence: Persistence;
   readonly output: Output;
   readonly pubsub: PubSub<Connection>;
@@ -111,9 +112,7 @@ export class Server implements Services {
       settings: persistenceSettings(this.config),
       execute: (request) => this.dispatch.replay(loader, request),
       die: (reason) => this.#die(reason),
-      place: () => this.replication.core.place,
-      wantsCommands: () => this.replication.wantsCommands,
-      onCommands: (bytes) => this.replication.core.feed(bytes),
+      propagation: this.propagation,
     });
     this.output = new Output(
       writer,
@@ -122,7 +121,7 @@ export class Server implements Services {
         this.#cut(client, "its output buffer is over client-output-buffer-limit");
       },
       () => {
-        this.persistence.flush();
+        this.propagation.flush();
         this.replication.core.pump();
       },
       () => this.replication.core.pump(),
@@ -139,7 +138,7 @@ export class Server implements Services {
     this.transactions = new Transactions({
       reply: writer,
       events: this.events,
-      persistence: this.persistence,
+      propagation: this.propagation,
       run: (client, command, request) => this.dispatch.runQueued(client, command, request),
     });
     this.replication = new ServerReplication(
@@ -147,6 +146,7 @@ export class Server implements Services {
       (client) => this.#close(client),
       (client, reached) => this.#answer(client, (writer) => writer.integer(reached)),
     );
+    this.propagation.connect(this.persistence, this.replication.core);
     this.#background = new Background({
       keyspace: this.keyspace,
       clock,
@@ -157,6 +157,7 @@ export class Server implements Services {
       clock,
       log,
       persistence: this.persistence,
+      propagation: this.propagation,
       replication: this.replication,
       timeoutMs: () => this.config.number("shutdown-timeout") * 1000,
       holdWrites: (held) => this.holdWrites(held),
@@ -168,7 +169,7 @@ export class Server implements Services {
       },
     });
     this.keyspace.onExpired = (database, ref) => {
-      this.#journalExpiry(database, ref);
+      this.propagation.deleteKey(database, ref);
       this.events.expired(database, ref);
     };
     this.dispatch = new Dispatch({
@@ -181,6 +182,7 @@ export class Server implements Services {
       clock,
       log,
       persistence: this.persistence,
+      propagation: this.propagation,
       output: this.output,
       blocking: this.blocking,
       monitors: this.monitors,
@@ -268,14 +270,6 @@ export class Server implements Services {
     this.log.warning(reason);
     for (const client of this.clients.values()) client.socket.terminate();
     this.#onStopped(1);
-  }
-
-  #journalExpiry(database: Database, ref: number): void {
-    this.persistence.changes++;
-    const out = this.persistence.journal?.begin(database.index, 2);
-    if (out === undefined) return;
-    out.text("DEL");
-    out.argument(database.bytesOf(ref), database.keyAt(ref), database.keyLength(ref));
   }
 
   /** New keys are looked at only while somebody wants to know. */

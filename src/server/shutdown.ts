@@ -4,12 +4,14 @@ import type { Log } from "../base/log.ts";
 import type { Client, ShutdownRequest } from "../commands/context.ts";
 import type { Persistence } from "../persistence/persistence.ts";
 import { SHUTDOWN_FAILED } from "../protocol/errors.ts";
+import type { Propagation } from "./execution/propagation.ts";
 import type { ServerReplication } from "./replication-service.ts";
 
 export interface DepartureOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly persistence: Persistence;
+  readonly propagation: Propagation;
   readonly replication: ServerReplication;
   /** `shutdown-timeout`. */
   readonly timeoutMs: () => number;
@@ -35,13 +37,13 @@ export class Departure {
 
   /** Returns why it cannot be, or "": then the end has come, or waits for replicas. */
   begin(request: ShutdownRequest): string {
-    const { clock, holdWrites, log, persistence, replication, timeoutMs } = this.#options;
+    const { clock, holdWrites, log, propagation, replication, timeoutMs } = this.#options;
     log.notice("User requested shutdown...");
     const { caller, now } = request;
     const waitMs = now ? 0 : timeoutMs();
     // Who asks a second time does not want to wait.
     if (waitMs === 0 || this.#waiting !== null) return this.#leave(request);
-    persistence.flush();
+    propagation.flush();
     const { position } = replication;
     if (replication.haveAll(position)) return this.#leave(request);
     log.notice("Waiting for replicas before shutting down.");

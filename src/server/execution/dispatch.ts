@@ -38,6 +38,7 @@ import type { LatencyMonitor } from "../figures/latency-monitor.ts";
 import type { Slowlog } from "../figures/slowlog.ts";
 import type { Blocking } from "./blocking.ts";
 import type { Monitors } from "./monitors.ts";
+import type { Propagation } from "./propagation.ts";
 
 /** Room that is always left in the heap, so that a command never runs out of it half-way. */
 const HEAP_RESERVE_BYTES = 64 * 1048576;
@@ -58,6 +59,7 @@ export interface DispatchOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly persistence: Persistence;
+  readonly propagation: Propagation;
   readonly output: Output;
   readonly blocking: Blocking;
   readonly monitors: Monitors;
@@ -73,6 +75,7 @@ export class Dispatch {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #persistence: Persistence;
+  readonly #propagation: Propagation;
   readonly #output: Output;
   readonly #blocking: Blocking;
   readonly #monitors: Monitors;
@@ -109,6 +112,7 @@ export class Dispatch {
     this.#keyspace = options.keyspace;
     this.#reply = options.writer;
     this.#persistence = options.persistence;
+    this.#propagation = options.propagation;
     this.#output = options.output;
     this.#blocking = options.blocking;
     this.#monitors = options.monitors;
@@ -128,8 +132,8 @@ export class Dispatch {
 
   /** To be called where what holds for all commands may have changed within a batch. */
   refreshConditions(): void {
-    const { journal, loading, refusal } = this.#persistence;
-    this.#journal = journal;
+    const { loading, refusal } = this.#persistence;
+    this.#journal = this.#propagation.journal;
     this.#isHindered =
       loading || refusal !== "" || this.writeRefusal !== "" || this.readRefusal !== "";
   }

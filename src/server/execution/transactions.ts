@@ -2,13 +2,13 @@
 
 import type { TransactionService } from "../../commands/context.ts";
 import type { Command } from "../../commands/spec/command.ts";
-import type { Persistence } from "../../persistence/persistence.ts";
 import * as errors from "../../protocol/errors.ts";
 import type { ReplyWriter } from "../../protocol/reply-writer.ts";
 import { Request } from "../../protocol/request.ts";
 import { RequestQueue } from "../../protocol/request-queue.ts";
 import type { Connection } from "../connections/connection.ts";
 import type { KeyEvents } from "../keys/key-events.ts";
+import type { Propagation } from "./propagation.ts";
 
 /** A transaction that has ended is used again, unless it has become large. */
 const SPARE_BYTES_MAX = 1 << 16;
@@ -42,7 +42,7 @@ export class Transaction {
 export interface TransactionOptions {
   readonly reply: ReplyWriter;
   readonly events: KeyEvents;
-  readonly persistence: Persistence;
+  readonly propagation: Propagation;
   readonly run: (client: Connection, command: Command, request: Request) => void;
 }
 
@@ -78,7 +78,7 @@ export class Transactions implements TransactionService {
   }
 
   execute(client: Connection): void {
-    const { events, persistence, reply, run } = this.#options;
+    const { events, propagation, reply, run } = this.#options;
     const transaction = client.transaction!;
     const { aborted, commands, requests } = transaction;
     if (aborted || events.isBroken(client)) {
@@ -91,12 +91,12 @@ export class Transactions implements TransactionService {
     events.unwatch(client);
     reply.array(commands.length);
     this.executing = true;
-    persistence.beginBlock();
+    propagation.beginBlock();
     for (let i = 0; i < commands.length; i++) {
       requests.read(i, this.#request);
       run(client, commands[i]!, this.#request);
     }
-    persistence.endBlock();
+    propagation.endBlock();
     this.executing = false;
     this.#end(transaction);
   }
