@@ -32,7 +32,7 @@
  * Invariants (asserted by `check()`)
  *   Runs tile each segment; no two free runs touch; a slab with room is in its class's list, a
  *   full one is not; live blocks + free list + untouched units = capacity; usedBytes is the sum
- *   of the sizes of live blocks.
+ *   of the sizes of live blocks, activeBytes that of the runs that are not free.
  *
  * Cost
  *   alloc and free of small blocks are a few loads and stores; an empty slab goes back to the
@@ -45,6 +45,7 @@ export const SEGMENT_SHIFT = 27;
 export const UNIT_MASK = (1 << SEGMENT_SHIFT) - 1;
 const PAGE_SHIFT = 13;
 const PAGE_UNITS = 1 << PAGE_SHIFT;
+const PAGE_BYTES = PAGE_UNITS * 8;
 const PAGES_PER_SEGMENT = 1 << (SEGMENT_SHIFT - PAGE_SHIFT);
 const SMALL_UNITS_MAX = 4096;
 const CLASS_COUNT = 80;
@@ -107,8 +108,8 @@ export class Heap {
   #slabs = new Int32Array(new SharedArrayBuffer((CLASS_COUNT + 1) * 4));
   /** Head page of the free runs of 2^bin .. 2^(bin+1)-1 pages. */
   #bins = new Int32Array(new SharedArrayBuffer(BIN_COUNT * 4));
-  /** 0: used bytes, 1: the most there ever were. */
-  #counters = new Float64Array(new SharedArrayBuffer(16));
+  /** 0: used bytes, 1: the most there ever were; 2: pages in use, 3: pages that have been touched. */
+  #counters = new Float64Array(new SharedArrayBuffer(32));
 
   /** `segmentCount`: how many segments there may be, 1 to 32. */
   constructor(segmentCount = 32) {
@@ -135,6 +136,19 @@ export class Heap {
 
   get peakBytes(): number {
     return Math.max(this.#counters[1]!, this.#counters[0]!);
+  }
+
+  /** Bytes of the pages that hold blocks: slabs with what is free in them, and large blocks. */
+  get activeBytes(): number {
+    return this.#counters[2]! * PAGE_BYTES;
+  }
+
+  /**
+   * Bytes of the pages that blocks have been in, which the OS keeps resident: the most pages that
+   * were in use at once, since a page that is free is taken before a fresh one.
+   */
+  get residentBytes(): number {
+    return this.#counters[3]! * PAGE_BYTES;
   }
 
   /** Bytes that blocks can ever have. */
@@ -235,6 +249,7 @@ export class Heap {
       this.#popFree(next);
       if (have + room > want) this.#pushFree(page + want, have + room - want);
       pages[p + 5] = want;
+      this.#countPages(want - have);
     }
     this.#counters[0] = this.#counters[0]! + (units - pages[p + 2]!) * 8;
     pages[p + 2] = units;
@@ -256,7 +271,9 @@ export class Heap {
     this.#slabs.fill(0);
     this.#bins.fill(0);
     this.#counters[0] = 0;
+    this.#counters[2] = 0;
     // All segments but the first go back to the OS.
+    this.#counters[3] = Math.min(this.#counters[3]!, PAGES_PER_SEGMENT - 1);
     this.bytes.length = 1;
     this.words.length = 1;
     this.#pushFree(1, PAGES_PER_SEGMENT - 1);
@@ -333,6 +350,7 @@ export class Heap {
         if (room < count) continue;
         this.#popFree(page);
         if (room > count) this.#pushFree(page + count, room - count);
+        this.#countPages(count);
         return page;
       }
     }
@@ -343,8 +361,15 @@ export class Heap {
     return this.#allocRun(count);
   }
 
+  #countPages(more: number): void {
+    const counters = this.#counters;
+    counters[2] = counters[2]! + more;
+    if (counters[2]! > counters[3]!) counters[3] = counters[2]!;
+  }
+
   #freeRun(page: number, count: number): void {
     const pages = this.#pages;
+    this.#counters[2] = this.#counters[2]! - count;
     pages[page << 3] = 0;
     let first = page;
     let length = count;
@@ -393,6 +418,7 @@ export class Heap {
   check(): number {
     const pages = this.#pages;
     let used = 0;
+    let active = 0;
     let blocks = 0;
     const withRoom = new Map<number, number>();
     for (let s = 0; s < this.bytes.length; s++) {
@@ -425,9 +451,11 @@ export class Heap {
           if (free > 0 || pages[p + 6]! + size <= PAGE_UNITS) withRoom.set(page, kind);
         }
         lastWasFree = kind === FREE;
+        if (!lastWasFree) active += count;
         page += count;
       }
     }
+    assert(active * PAGE_BYTES === this.activeBytes, "the count of pages in use");
     for (let cls = 1; cls <= CLASS_COUNT; cls++) {
       let prev = 0;
       for (let page = this.#slabs[cls]!; page !== 0; page = pages[(page << 3) + 4]!) {

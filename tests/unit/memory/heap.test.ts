@@ -396,6 +396,27 @@ test("the peak is what was noted", () => {
   expect([heap.usedBytes, heap.peakBytes]).toEqual([0, bytes]);
 });
 
+test("pages in use and pages touched", () => {
+  const heap = new Heap(2);
+  const page = 1 << 16;
+  expect([heap.activeBytes, heap.residentBytes]).toEqual([0, 0]);
+  const small = heap.alloc(8);
+  const large = heap.alloc(3 * page);
+  expect([heap.activeBytes, heap.residentBytes]).toEqual([4 * page, 4 * page]);
+  expect(heap.growInPlace(large, 5 * page)).toBe(true);
+  heap.check();
+  expect(heap.activeBytes).toEqual(6 * page);
+  heap.free(large);
+  expect([heap.activeBytes, heap.residentBytes]).toEqual([page, 6 * page]);
+  // What has been touched is used again first.
+  heap.alloc(5 * page);
+  expect(heap.residentBytes).toEqual(6 * page);
+  heap.check();
+  heap.free(small);
+  heap.reset();
+  expect([heap.activeBytes, heap.residentBytes]).toEqual([0, 6 * page]);
+});
+
 test("a heap that follows others has memory that nobody has touched", () => {
   const residentBefore = process.memoryUsage.rss();
   for (let i = 0; i < 40; i++) {
