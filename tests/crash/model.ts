@@ -6,6 +6,7 @@ import type { Random } from "../../src/base/random.ts";
 import type { RunningServer } from "../harness/processes.ts";
 import { encodeCommand, type RawClient } from "../harness/raw-client.ts";
 import { parseValue } from "../harness/reply-value.ts";
+import type { Tally } from "./tally.ts";
 
 type Stored = { readonly value: string | readonly string[]; readonly expireAtMs: number };
 type Data = Map<string, Stored>;
@@ -168,16 +169,18 @@ async function readAll(client: RawClient): Promise<Data> {
 export class Writer {
   readonly #index: number;
   readonly #random: Random;
+  /** Of all writers' acknowledged writes. */
+  readonly #tally: Tally;
   /** What is there for certain. */
   readonly #data: Data = new Map();
   /** Sent behind that; the first `#acknowledged` of them have been answered. */
   #sent: Write[] = [];
   #acknowledged = 0;
-  total = 0;
 
-  constructor(index: number, random: Random) {
+  constructor(index: number, random: Random, tally: Tally) {
     this.#index = index;
     this.#random = random;
+    this.#tally = tally;
   }
 
   /** Writes pipelines of random length until the connection ends. */
@@ -193,14 +196,16 @@ export class Writer {
         const reply = await client.read();
         unread--;
         this.#acknowledged++;
-        this.total++;
         if (reply.startsWith("-") && !reply.startsWith("-ERR no such key")) {
           throw new Error(`a write was refused: ${reply}`);
         }
+        this.#tally.add();
       }
     };
     const reading = read().catch((error: Error) => {
-      if (!client.isClosed) throw error;
+      if (client.isClosed) return;
+      client.close();
+      throw error;
     });
     while (!client.isClosed) {
       if (unread < PIPELINE_MAX * 4) {

@@ -11,13 +11,17 @@ import { statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { Random } from "../../src/base/random.ts";
 import { DataFolder, type RunningServer, startStormdbOn } from "../harness/processes.ts";
-import { encodeCommand } from "../harness/raw-client.ts";
+import { CONNECTION_CLOSED, encodeCommand } from "../harness/raw-client.ts";
+import { jitter, Tally, whileRunning } from "./tally.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const FACTOR = process.env.SOAK === undefined ? 1 : 50;
 const KILLS = 15 * FACTOR;
 const CONNECTIONS = 4;
-const ALIVE_MS_MAX = 80;
+/** So many transactions are acknowledged at least, and so many more by chance, before each kill. */
+const TRANSACTIONS_MIN = 5;
+const TRANSACTIONS_SPREAD = 60;
+const JITTER_MS_MAX = 5;
 const AOF = ["--appendonly", "yes", "--auto-aof-rewrite-percentage", "0"];
 
 /** What a writer has been told, and how many transactions it may have sent beyond. */
@@ -51,22 +55,30 @@ function transaction(random: Random, id: string): Buffer {
 const REPLIES = 9;
 
 /** Sends transactions, several at once, until the server is gone. */
-async function write(storm: RunningServer, random: Random, id: string, told: Told): Promise<void> {
+async function write(
+  storm: RunningServer,
+  random: Random,
+  told: Told,
+  tally: Tally,
+): Promise<void> {
   try {
     const client = await storm.connect();
     for (;;) {
       const count = 1 + random.below(8);
       told.sent += count;
-      client.write(Buffer.concat(Array.from({ length: count }, () => transaction(random, id))));
+      client.write(
+        Buffer.concat(Array.from({ length: count }, () => transaction(random, told.id))),
+      );
       for (let i = 0; i < count; i++) {
         for (let reply = 1; reply < REPLIES; reply++) await client.read();
         const result = await client.read();
         if (!result.startsWith("*7\r\n:")) throw new Error(`EXEC replied ${result}`);
         told.acknowledged++;
+        tally.add();
       }
     }
   } catch (error) {
-    if ((error as Error).message !== "the connection was closed") throw error;
+    if ((error as Error).message !== CONNECTION_CLOSED) throw error;
   }
 }
 
@@ -120,23 +132,26 @@ describe(`kill -9 among transactions, SEED=${SEED}`, () => {
         acknowledged: 0,
         sent: 0,
       }));
+      const tally = new Tally();
       using folder = new DataFolder();
       for (let kill = 0; kill <= KILLS; kill++) {
         await using storm = await startStormdbOn(folder, ...AOF, ...args);
         const wrong = await compare(storm, told, torn);
         if (wrong !== "") throw new Error(`SEED=${SEED}, after kill ${kill}: ${wrong}`);
-        const running = told.map((own) => write(storm, new Random(random.int32()), own.id, own));
+        const load = Promise.all(
+          told.map((own) => write(storm, new Random(random.int32()), own, tally)),
+        );
         const control = await storm.connect();
         for (const command of meanwhile) await control.call(command);
-        await new Promise((done) => setTimeout(done, random.below(ALIVE_MS_MAX)));
+        await whileRunning(load, tally.more(TRANSACTIONS_MIN + random.below(TRANSACTIONS_SPREAD)));
+        await jitter(random.below(JITTER_MS_MAX));
         process.kill(storm.pid, "SIGKILL");
         await storm.exited;
-        await Promise.all(running);
+        await load;
         if (torn) tear(folder, random);
       }
-      const total = told.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
-      expect(total, "acknowledged transactions").toBeGreaterThan(KILLS);
+      expect(tally.total, "acknowledged transactions").toBeGreaterThan(KILLS * TRANSACTIONS_MIN);
     },
-    60_000 * FACTOR,
+    240_000 * FACTOR,
   );
 });

@@ -291,7 +291,7 @@ class Session {
 async function become(what: string, condition: () => Promise<boolean>): Promise<void> {
   const endMs = performance.now() + FRAME_MS_MAX;
   while (!(await condition())) {
-    if (performance.now() > endMs) throw new Error(`it never came about that ${what}`);
+    if (performance.now() > endMs) throw new Error(`timed out waiting for: ${what}`);
     await Bun.sleep(1);
   }
 }

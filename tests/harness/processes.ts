@@ -34,13 +34,16 @@ export interface RunningServer extends AsyncDisposable {
  * the server has it, or be connected to itself.
  */
 const FIRST_PORT = 10_000;
-const PORTS = 22_000;
+const LAST_PORT = 32_000;
+/** Test processes that run side by side have a slot each, and so ports that no other takes. */
+const SLOT = Number(process.env.TEST_SLOT ?? 0);
+const PORTS = Math.floor((LAST_PORT - FIRST_PORT) / Number(process.env.TEST_SLOTS ?? 1));
 let portIndex = Math.floor(Math.random() * PORTS);
 
 /** A port that nothing listens on now; no second call in this process gets the same. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = FIRST_PORT + (portIndex++ % PORTS);
+    const port = FIRST_PORT + SLOT * PORTS + (portIndex++ % PORTS);
     if (await isFree(port)) return port;
   }
 }
@@ -243,7 +246,7 @@ export async function until(
     if (await condition()) return;
     await Bun.sleep(10);
   }
-  throw new Error(`it never came about that ${what}`);
+  throw new Error(`timed out waiting for: ${what}`);
 }
 
 function redisCommand(port: number, args: readonly string[]): string[] {

@@ -101,7 +101,7 @@ export class Terminal implements AsyncDisposable {
       if (holds(text)) return text;
       await Bun.sleep(25);
     }
-    throw new Error(`never on the screen: ${what}\n${this.text()}`);
+    throw new Error(`timed out waiting for this on the screen: ${what}\n${this.text()}`);
   }
 
   shows(text: string, tries = TRIES): Promise<string> {
