@@ -7,12 +7,12 @@ import {
   BINARY,
   freePort,
   REDIS_BENCHMARK,
-  REDIS_SERVER,
   type RunningServer,
   startRedis,
   startStormdb,
   until,
 } from "../harness/processes.ts";
+import { without } from "../harness/skips.ts";
 import { readInfoNumber } from "../server/info.ts";
 
 /** What the test INCR counts up. */
@@ -75,7 +75,7 @@ function shape(text: string): string[] {
   return lines.filter((line, i) => line !== lines[i - 1]);
 }
 
-describe.skipIf(REDIS_BENCHMARK === null)("the same words as redis-benchmark", () => {
+describe.skipIf(without("redis-benchmark"))("the same words as redis-benchmark", () => {
   const ours = (...args: string[]) => output(storm.port, ...args);
   const theirs = async (...args: string[]) =>
     (await run([REDIS_BENCHMARK!, "-p", String(storm.port), ...args])).out;
@@ -284,7 +284,7 @@ describe("what goes wrong", () => {
   });
 });
 
-describe.skipIf(REDIS_SERVER === null)("with the real redis-server", () => {
+describe.skipIf(without("redis-server"))("with the real redis-server", () => {
   test("every test runs, with and without pipelines and threads", async () => {
     await using redis = await startRedis();
     for (const args of [[], ["-P", "16", "-r", "100"], ["-3", "--threads", "2"]]) {

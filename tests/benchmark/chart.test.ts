@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BINARY, type RunningServer, startStormdb, until } from "../harness/processes.ts";
+import { without } from "../harness/skips.ts";
 
-const TMUX = Bun.which("tmux");
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what is looked for.
 const COLORS = /\x1b\[[0-9;]*m/;
 const BLOCKS = /[▁▂▃▄▅▆▇█]/;
@@ -55,7 +55,7 @@ function command(...args: string[]): string {
   return [BINARY, "benchmark", ...all, ...args].join(" ");
 }
 
-describe.skipIf(TMUX === null)("on a terminal", () => {
+describe.skipIf(without("tmux"))("on a terminal", () => {
   test.each([
     [80, 24],
     [132, 50],

@@ -1,6 +1,7 @@
 /** `stormdb cli` against redis-cli: the same arguments, the same output and exit code. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { BINARY, REDIS_CLI, type RunningServer, startStormdb } from "../harness/processes.ts";
+import { without } from "../harness/skips.ts";
 
 let server: RunningServer;
 
@@ -74,7 +75,7 @@ const COMMANDS = [
   ["DEBUG", "PROTOCOL", "verbatim"],
 ];
 
-describe.skipIf(REDIS_CLI === null)("the same as redis-cli", () => {
+describe.skipIf(without("redis-cli"))("the same as redis-cli", () => {
   for (const format of FORMATS) {
     test(`every reply with ${format.join(" ") || "no format"}`, () => {
       for (const command of COMMANDS) {

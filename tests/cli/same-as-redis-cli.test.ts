@@ -14,6 +14,7 @@ import {
   startRedis,
   startStormdb,
 } from "../harness/processes.ts";
+import { without } from "../harness/skips.ts";
 
 const STDBUF = Bun.which("stdbuf");
 const ESCAPE = String.fromCharCode(27);
@@ -327,7 +328,7 @@ async function run(tool: readonly string[], one: Case, port: number): Promise<Ou
   return { ...outcome, out: mask(outcome.out), err: mask(outcome.err) };
 }
 
-describe.skipIf(REDIS_CLI === null || REDIS_SERVER === null)("the same as redis-cli", () => {
+describe.skipIf(without("redis-cli", "redis-server"))("the same as redis-cli", () => {
   for (const [name, cases] of Object.entries(CASES)) {
     for (const server of ["storm", "redis"]) {
       test(`${name}, against ${server}`, async () => {

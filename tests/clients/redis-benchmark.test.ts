@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { REDIS_BENCHMARK, type RunningServer, startStormdb } from "../harness/processes.ts";
+import { without } from "../harness/skips.ts";
 import { readInfoNumber } from "../server/info.ts";
 
 const TESTS = "ping_inline,ping_mbulk,set,get,incr,lpush,rpush,lpop,rpop,lrange,mset";
@@ -42,7 +43,7 @@ const ALL = [
   "MSET (10 keys)",
 ];
 
-describe.skipIf(REDIS_BENCHMARK === null)("redis-benchmark", () => {
+describe.skipIf(without("redis-benchmark"))("redis-benchmark", () => {
   test.each([
     ["one at a time", []],
     ["in pipelines of 16", ["-P", "16"]],

@@ -3,14 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  REDIS_CLI,
-  REDIS_SERVER,
-  type RunningServer,
-  startRedis,
-  startStormdb,
-} from "../harness/processes.ts";
+import { REDIS_CLI, type RunningServer, startRedis, startStormdb } from "../harness/processes.ts";
 import { encodeCommand } from "../harness/raw-client.ts";
+import { without } from "../harness/skips.ts";
 
 interface Outcome {
   readonly code: number;
@@ -46,7 +41,7 @@ function sameOutput(
   });
 }
 
-describe.skipIf(REDIS_CLI === null || REDIS_SERVER === null)("redis-cli", () => {
+describe.skipIf(without("redis-cli", "redis-server"))("redis-cli", () => {
   sameOutput("one command, in every form of output", async (server) => {
     const outcomes: unknown[] = [];
     for (const command of [

@@ -1,17 +1,13 @@
 /** The tests of each client library run against StormDB, and against redis-server to prove them. */
 import { describe, expect } from "bun:test";
-import {
-  REDIS_SERVER,
-  type RunningServer,
-  startRedis,
-  startStormdb,
-} from "../harness/processes.ts";
+import { type RunningServer, startRedis, startStormdb } from "../harness/processes.ts";
+import { without } from "../harness/skips.ts";
 
 export type StartServer = (...args: string[]) => Promise<RunningServer>;
 
 export function againstBoth(name: string, tests: (start: StartServer) => void): void {
   describe(`${name}, StormDB`, () => tests(startStormdb));
-  describe.skipIf(REDIS_SERVER === null)(`${name}, redis-server`, () => tests(startRedis));
+  describe.skipIf(without("redis-server"))(`${name}, redis-server`, () => tests(startRedis));
 }
 
 /** Bytes that are no text in any encoding. */

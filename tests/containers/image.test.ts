@@ -3,12 +3,11 @@
  * with base images made from this machine's files in place of the public ones.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { REDIS_CLI, until as untilTried } from "../harness/processes.ts";
+import { until as untilTried } from "../harness/processes.ts";
 import { SENTINEL_MISSING, SENTINEL_PERIODS } from "../harness/sentinel.ts";
-import { Terminal, TMUX } from "../monitor/terminal.ts";
+import { skips, without } from "../harness/skips.ts";
+import { Terminal } from "../monitor/terminal.ts";
 import { CONTAINERS_MISSING, Engine } from "./engine.ts";
-
-if (CONTAINERS_MISSING !== "") console.log(`Skipped, tests/containers: ${CONTAINERS_MISSING}.`);
 
 const IMAGE = "localhost/stormdb-test";
 const BASE = "localhost/stormdb-test-base";
@@ -30,7 +29,7 @@ const TRIES = 300;
 const until = (what: string, condition: () => Promise<boolean>) =>
   untilTried(what, condition, TRIES);
 
-describe.skipIf(CONTAINERS_MISSING !== "")("containers", () => {
+describe.skipIf(skips(CONTAINERS_MISSING))("containers", () => {
   let engine: Engine;
 
   beforeAll(async () => {
@@ -240,7 +239,7 @@ describe.skipIf(CONTAINERS_MISSING !== "")("containers", () => {
       await replicated("after", "the kill");
     });
 
-    test.skipIf(TMUX === null)(
+    test.skipIf(without("tmux"))(
       "profile monitor: the dashboard of the primary, in a terminal",
       async () => {
         const command = engine.inside(composeWith("run", "--rm", "--no-deps", "monitor"));
@@ -261,7 +260,7 @@ describe.skipIf(CONTAINERS_MISSING !== "")("containers", () => {
       },
     );
 
-    test.skipIf(SENTINEL_MISSING !== "" || REDIS_CLI === null)(
+    test.skipIf(skips(SENTINEL_MISSING) || without("redis-cli"))(
       "profile ha: the sentinels make a replica the primary, and the old one follows it",
       async () => {
         await engine.makeRedis(REDIS);

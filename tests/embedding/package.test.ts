@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { without } from "../harness/skips.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const project = mkdtempSync(join(tmpdir(), "stormdb-package-"));
@@ -102,7 +103,7 @@ test("`stormdb` is a command of it", async () => {
 });
 
 const NODE = Bun.which("node");
-test.skipIf(NODE === null)("Node is told that it takes Bun", async () => {
+test.skipIf(without("node"))("Node is told that it takes Bun", async () => {
   const program = 'import { createServer } from "stormdb"; createServer();';
   const { code, output } = await run(NODE!, "--input-type=module", "-e", program);
   expect(code).toEqual(1);

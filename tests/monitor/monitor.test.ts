@@ -10,9 +10,10 @@ import {
   until,
 } from "../harness/processes.ts";
 import type { RawClient } from "../harness/raw-client.ts";
+import { without } from "../harness/skips.ts";
 import { readInfo, readInfoNumber } from "../server/info.ts";
 import { RestartableServer } from "./restartable.ts";
-import { Terminal, TMUX } from "./terminal.ts";
+import { Terminal } from "./terminal.ts";
 
 const SMALL = { width: 80, height: 24 };
 const SIZES = [SMALL, { width: 120, height: 40 }, { width: 200, height: 60 }];
@@ -35,7 +36,7 @@ function figure(text: string, title: string): string {
   return found[1]!.trim();
 }
 
-describe.skipIf(TMUX === null)("the monitor", () => {
+describe.skipIf(without("tmux"))("the monitor", () => {
   const servers: readonly (readonly [string, () => Promise<RunningServer>, boolean])[] = [
     ["stormdb", startStormdb, true],
     ["redis-server", startRedis, REDIS_SERVER !== null],
@@ -302,7 +303,7 @@ describe.skipIf(TMUX === null)("the monitor", () => {
   });
 });
 
-describe.skipIf(TMUX === null)("the terminal is as it was", () => {
+describe.skipIf(without("tmux"))("the terminal is as it was", () => {
   async function expectRestored(terminal: Terminal, ending: string): Promise<void> {
     await terminal.shows(ending);
     await until("the settings are written", () => {

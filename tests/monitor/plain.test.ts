@@ -1,13 +1,7 @@
 /** The compiled monitor without a terminal: text and JSON for scripts. */
 import { describe, expect, test } from "bun:test";
-import {
-  BINARY,
-  freePort,
-  REDIS_SERVER,
-  runStormdb,
-  startRedis,
-  startStormdb,
-} from "../harness/processes.ts";
+import { BINARY, freePort, runStormdb, startRedis, startStormdb } from "../harness/processes.ts";
+import { without } from "../harness/skips.ts";
 import { readInfo } from "../server/info.ts";
 import { RestartableServer } from "./restartable.ts";
 
@@ -72,7 +66,7 @@ describe("--json", () => {
     expect(after.receivedBytes).toBeGreaterThan(before.receivedBytes);
   });
 
-  test.skipIf(REDIS_SERVER === null)("works with redis-server", async () => {
+  test.skipIf(without("redis-server"))("works with redis-server", async () => {
     await using server = await startRedis();
     const client = await server.connect();
     await client.call("SET", "a", "1");

@@ -2,9 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { type Cut, HostServer, Network, networkMissing } from "../harness/network.ts";
 import { until } from "../harness/processes.ts";
+import { skips } from "../harness/skips.ts";
 
 const missing = networkMissing();
-if (missing !== "") console.log(`Skipped, tests/network: ${missing}.`);
 
 const COMMON = ["repl-diskless-sync-delay 0", "repl-ping-replica-period 1"];
 const SHORT = [...COMMON, "repl-timeout 2"];
@@ -53,7 +53,7 @@ class Load implements AsyncDisposable {
   }
 }
 
-describe.skipIf(missing !== "")("a network that is cut", () => {
+describe.skipIf(skips(missing))("a network that is cut", () => {
   test.concurrent.each<Cut>(["link down", "packets vanish"])(
     "%s: the replica goes on where it stopped, with one connection",
     async (cut) => {

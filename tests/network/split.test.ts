@@ -6,9 +6,9 @@ import { describe, expect, test } from "bun:test";
 import { HostSentinel, HostServer, Network, networkMissing } from "../harness/network.ts";
 import { until } from "../harness/processes.ts";
 import { SENTINEL_MISSING } from "../harness/sentinel.ts";
+import { skips } from "../harness/skips.ts";
 
 const missing = SENTINEL_MISSING || networkMissing();
-if (missing !== "") console.log(`Skipped, tests/network/split: ${missing}.`);
 
 const DIRECTIVES = [
   "repl-diskless-sync-delay 0",
@@ -18,7 +18,7 @@ const DIRECTIVES = [
   "min-replicas-max-lag 1",
 ];
 
-describe.skipIf(missing !== "")("a primary that is cut off", () => {
+describe.skipIf(skips(missing))("a primary that is cut off", () => {
   test("stops taking writes, and follows who was promoted meanwhile", async () => {
     using network = new Network();
     await using old = await HostServer.start(network, ...DIRECTIVES);

@@ -6,13 +6,8 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { splitArguments } from "../../src/protocol/arguments.ts";
-import {
-  REDIS_SERVER,
-  type RunningServer,
-  startRedis,
-  startStormdb,
-  until,
-} from "../harness/processes.ts";
+import { type RunningServer, startRedis, startStormdb, until } from "../harness/processes.ts";
+import { without } from "../harness/skips.ts";
 
 /** Lines of the main client; "a: " and "b: " before those of clients that begin to wait. */
 const SCRIPT: readonly string[] = [
@@ -71,7 +66,7 @@ async function run(start: typeof startRedis): Promise<string> {
   return commandsOf(server);
 }
 
-test.skipIf(REDIS_SERVER === null)("transactions and pops that were waited for", async () => {
+test.skipIf(without("redis-server"))("transactions and pops that were waited for", async () => {
   const [expected, got] = await Promise.all([run(startRedis), run(startStormdb)]);
   expect(got).toContain("SET end 1");
   expect(got).toEqual(expected);

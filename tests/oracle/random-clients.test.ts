@@ -24,7 +24,7 @@ const SINGLE = ["a", "b"];
 const TOGETHER = ["p", "q", "r"];
 const KEYS = [...SINGLE, ...TOGETHER];
 const CLIENTS = 6;
-const STEP_MS_MAX = 5000;
+const STEP_MS_MAX = 20_000;
 const SHOWN_BEFORE = 12;
 
 /** What a client sends in one write; "{3}" stands for the id of client 3. */

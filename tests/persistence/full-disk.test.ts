@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DataFolder, type RunningServer, startStormdbOn, until } from "../harness/processes.ts";
 import type { RawClient } from "../harness/raw-client.ts";
+import { skips } from "../harness/skips.ts";
 import { digestOf, infoField, kill, untilIdle } from "./load.ts";
 
 const SIZE_BYTES = 1 << 20;
@@ -70,7 +71,7 @@ async function restartedDigest(folder: DataFolder, storm: RunningServer): Promis
   return await digestOf(await again.connect());
 }
 
-describe.skipIf(!canMount)("a full disk", () => {
+describe.skipIf(skips(canMount ? "" : "file systems cannot be mounted here"))("a full disk", () => {
   test("everysec: writes are refused until there is room, and none is lost", async () => {
     const folder = smallDisk()!;
     await using storm = await startStormdbOn(folder, ...AOF);

@@ -1,14 +1,9 @@
 /** What the append-only file says: effects, so that repeating them gives the same data later. */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import {
-  DataFolder,
-  REDIS_SERVER,
-  startRedisOn,
-  startStormdbOn,
-  until,
-} from "../harness/processes.ts";
+import { DataFolder, startRedisOn, startStormdbOn, until } from "../harness/processes.ts";
 import { encodeCommand } from "../harness/raw-client.ts";
+import { without } from "../harness/skips.ts";
 import { commandsOf, digestOf, FIRST_PART, infoField, journalOf, kill, untilIdle } from "./load.ts";
 
 const AOF = ["--appendonly", "yes"];
@@ -71,7 +66,7 @@ describe("in the file stands", () => {
   });
 });
 
-describe.skipIf(REDIS_SERVER === null)("DUMP and RESTORE with redis-server", () => {
+describe.skipIf(without("redis-server"))("DUMP and RESTORE with redis-server", () => {
   const values: [string, string[][]][] = [
     ["short text", [["SET", "k", "abc"]]],
     ["number", [["SET", "k", "-12345678901"]]],

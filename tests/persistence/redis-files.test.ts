@@ -3,8 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Random } from "../../src/base/random.ts";
-import { DataFolder, REDIS_SERVER, startRedisOn, startStormdbOn } from "../harness/processes.ts";
+import { DataFolder, startRedisOn, startStormdbOn } from "../harness/processes.ts";
 import { encodeCommand } from "../harness/raw-client.ts";
+import { without } from "../harness/skips.ts";
 import {
   digestOf,
   FIRST_PART,
@@ -37,7 +38,7 @@ async function loadedBy(start: Start, folder: DataFolder, ...args: string[]): Pr
   return await digestOf(await server.connect());
 }
 
-describe.skipIf(REDIS_SERVER === null)(`StormDB's files in redis-server, SEED=${SEED}`, () => {
+describe.skipIf(without("redis-server"))(`StormDB's files in redis-server, SEED=${SEED}`, () => {
   test.each([
     [[]],
     [["--rdbcompression", "no"]],
@@ -95,7 +96,7 @@ describe.skipIf(REDIS_SERVER === null)(`StormDB's files in redis-server, SEED=${
   });
 });
 
-describe.skipIf(REDIS_SERVER === null)(`redis-server's files in StormDB, SEED=${SEED}`, () => {
+describe.skipIf(without("redis-server"))(`redis-server's files in StormDB, SEED=${SEED}`, () => {
   test.each([
     [[]],
     [["--rdbcompression", "no", "--list-max-listpack-size", "4"]],

@@ -14,6 +14,7 @@ import {
   untilUp,
   write,
 } from "../harness/replication.ts";
+import { without } from "../harness/skips.ts";
 import { digestOfFile, pipeline } from "../persistence/load.ts";
 import { pick } from "../unit/seeds.ts";
 
@@ -94,7 +95,7 @@ describe("the data", () => {
     await primary.check();
   });
 
-  test.skipIf(REDIS_CLI === null)("redis-cli --rdb", async () => {
+  test.skipIf(without("redis-cli"))("redis-cli --rdb", async () => {
     await using primary = await Node.start("StormDB");
     await loaded(primary);
     const path = join(primary.server.folder, "taken.rdb");

@@ -16,6 +16,7 @@ import {
   write,
   writerTo,
 } from "../harness/replication.ts";
+import { without } from "../harness/skips.ts";
 
 const AOF = ["--appendonly", "yes", "--auto-aof-rewrite-percentage", "0"];
 const ALWAYS = [...AOF, "--appendfsync", "always"];
@@ -161,7 +162,7 @@ test("the replica's append-only file, cut at every byte near its end, never lead
   expect([wasPartial > 0, wasPartial + wasFull]).toEqual([true, wanted.length]);
 });
 
-describe.skipIf(REDIS_SERVER === null)("a StormDB replica's append-only file", () => {
+describe.skipIf(without("redis-server"))("a StormDB replica's append-only file", () => {
   test("is good for redis-check-aof and for redis-server", async () => {
     await using primary = await Node.start("StormDB");
     using folder = new DataFolder();

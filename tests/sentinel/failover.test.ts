@@ -11,8 +11,7 @@ import {
   type Member,
   SENTINEL_MISSING,
 } from "../harness/sentinel.ts";
-
-if (SENTINEL_MISSING !== "") console.log(`Skipped, tests/sentinel: ${SENTINEL_MISSING}.`);
+import { skips } from "../harness/skips.ts";
 
 /** A client that asks the sentinels who the primary is. */
 function clientOf(group: Group, password?: string): Redis {
@@ -114,7 +113,7 @@ async function killPrimary(options: GroupOptions, waitsForReplica: boolean): Pro
   return { confirmed: confirmed.length, lost: await lostOf(confirmed, primary) };
 }
 
-describe.skipIf(SENTINEL_MISSING !== "")("redis-sentinel", () => {
+describe.skipIf(skips(SENTINEL_MISSING))("redis-sentinel", () => {
   test("the primary is killed under plain writes", async () => {
     const loss = await killPrimary({ kinds: ["stormdb", "stormdb", "stormdb"] }, false);
     console.log(

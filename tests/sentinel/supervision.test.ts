@@ -11,6 +11,7 @@ import {
   Member,
   SENTINEL_MISSING,
 } from "../harness/sentinel.ts";
+import { skips } from "../harness/skips.ts";
 
 const KINDS: readonly Kind[] = ["redis", "stormdb"];
 /** What Sentinel has learned of a server and what is not a matter of time or place. */
@@ -105,7 +106,7 @@ async function reconfigured(kind: Kind): Promise<unknown> {
   return { replies, roles };
 }
 
-describe.skipIf(SENTINEL_MISSING !== "")("redis-sentinel", () => {
+describe.skipIf(skips(SENTINEL_MISSING))("redis-sentinel", () => {
   test("learns the same of StormDB as of redis-server", async () => {
     const [redis, storm] = await Promise.all(KINDS.map(supervised));
     expect(storm).toEqual(redis);

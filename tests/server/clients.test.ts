@@ -1,7 +1,8 @@
 /** CLIENT: who is connected, and what one client can do to another or to itself. */
 import { describe, expect, test } from "bun:test";
-import { REDIS_SERVER, startRedis, startStormdb, until } from "../harness/processes.ts";
+import { startRedis, startStormdb, until } from "../harness/processes.ts";
 import type { RawClient } from "../harness/raw-client.ts";
+import { without } from "../harness/skips.ts";
 import { readClients, readInfoNumber } from "./info.ts";
 import { exchange, sameAsRedis } from "./same-as-redis.ts";
 
@@ -78,7 +79,7 @@ describe("CLIENT LIST", () => {
     ]);
   });
 
-  test.skipIf(REDIS_SERVER === null)("has redis-server's fields in its order", async () => {
+  test.skipIf(without("redis-server"))("has redis-server's fields in its order", async () => {
     await using redis = await startRedis();
     await using storm = await startStormdb();
     const [expected] = await readClients(await redis.connect(), "INFO");

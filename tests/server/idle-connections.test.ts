@@ -2,13 +2,8 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  REDIS_SERVER,
-  type RunningServer,
-  startRedis,
-  startStormdb,
-  until,
-} from "../harness/processes.ts";
+import { type RunningServer, startRedis, startStormdb, until } from "../harness/processes.ts";
+import { skips, without } from "../harness/skips.ts";
 import { readInfoNumber } from "./info.ts";
 
 const CONNECTIONS = 10_000;
@@ -18,7 +13,6 @@ const RATIO_MAX = 1.5;
 
 const filesMax = Number(Bun.spawnSync(["sh", "-c", "ulimit -Hn"]).stdout.toString());
 const hasFiles = Number.isNaN(filesMax) || filesMax >= FILES;
-const why = hasFiles ? "" : ` (skipped: the limit on open files is ${filesMax})`;
 
 function residentBytes(server: RunningServer): number {
   const status = readFileSync(`/proc/${server.pid}/status`, "latin1");
@@ -53,8 +47,12 @@ async function costOf(server: RunningServer): Promise<number> {
   return grown / CONNECTIONS;
 }
 
-test.skipIf(!hasFiles || REDIS_SERVER === null || process.platform !== "linux")(
-  `${CONNECTIONS} connections are held, at no more than ${RATIO_MAX} times what they cost in redis-server${why}`,
+test.skipIf(
+  skips(hasFiles ? "" : `no more than ${filesMax} files may be open`) ||
+    skips(process.platform === "linux" ? "" : "it needs Linux") ||
+    without("redis-server"),
+)(
+  `${CONNECTIONS} connections are held, at no more than ${RATIO_MAX} times what they cost in redis-server`,
   async () => {
     const args = ["--maxclients", String(CONNECTIONS + 100)];
     await using redis = await startRedis(...args);

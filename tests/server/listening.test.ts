@@ -13,6 +13,7 @@ import {
   until,
 } from "../harness/processes.ts";
 import { RawClient } from "../harness/raw-client.ts";
+import { skips } from "../harness/skips.ts";
 import { ByteSocket } from "./byte-socket.ts";
 import { readClients, readDirective, readInfo } from "./info.ts";
 import { exchange, sameAsRedis } from "./same-as-redis.ts";
@@ -65,7 +66,7 @@ describe("bind", () => {
     client.close();
   });
 
-  test.skipIf(!hasIpv6)("::1 beside 127.0.0.1", async () => {
+  test.skipIf(skips(hasIpv6 ? "" : "there is no ::1 here"))("::1 beside 127.0.0.1", async () => {
     await using storm = await startStormdb("--bind", "127.0.0.1", "::1");
     expect(await isReachable(storm.port, "127.0.0.1")).toEqual(true);
     const client = await RawClient.connect(storm.port, "::1");
@@ -75,12 +76,15 @@ describe("bind", () => {
     client.close();
   });
 
-  test.skipIf(!hasIpv6)("by default IPv4 and IPv6", async () => {
-    await using storm = await startStormdb("--bind", "*", "-::*");
-    expect(await isReachable(storm.port, "127.0.0.1")).toEqual(true);
-    expect(await isReachable(storm.port, "::1")).toEqual(true);
-    expect(await readDirective(await storm.connect(), "bind")).toEqual("* -::*");
-  });
+  test.skipIf(skips(hasIpv6 ? "" : "there is no ::1 here"))(
+    "by default IPv4 and IPv6",
+    async () => {
+      await using storm = await startStormdb("--bind", "*", "-::*");
+      expect(await isReachable(storm.port, "127.0.0.1")).toEqual(true);
+      expect(await isReachable(storm.port, "::1")).toEqual(true);
+      expect(await readDirective(await storm.connect(), "bind")).toEqual("* -::*");
+    },
+  );
 
   test("an optional address that is not there is passed over", async () => {
     await using storm = await startStormdb("--bind", "127.0.0.1", "-203.0.113.7");
@@ -93,46 +97,47 @@ describe("bind", () => {
   });
 });
 
-if (outer === undefined) {
-  console.log("protected-mode is not tested: this machine has no address but loopback");
-}
-
-describe.skipIf(outer === undefined)("protected-mode", () => {
-  test("refuses other addresses than loopback, says why, and counts it", async () => {
-    await using storm = await startStormdb("--bind", "0.0.0.0");
-    const client = await storm.connect();
-    const stranger = await RawClient.connect(storm.port, outer);
-    expect(await stranger.read()).toMatch(/^-DENIED StormDB is running in protected mode .*\r\n$/);
-    await stranger.closed;
-    const { rejected_connections, connected_clients } = await readInfo(client, "all");
-    expect({ rejected_connections, connected_clients }).toEqual({
-      rejected_connections: "1",
-      connected_clients: "1",
+describe.skipIf(skips(outer === undefined ? "there is no address but loopback" : ""))(
+  "protected-mode",
+  () => {
+    test("refuses other addresses than loopback, says why, and counts it", async () => {
+      await using storm = await startStormdb("--bind", "0.0.0.0");
+      const client = await storm.connect();
+      const stranger = await RawClient.connect(storm.port, outer);
+      expect(await stranger.read()).toMatch(
+        /^-DENIED StormDB is running in protected mode .*\r\n$/,
+      );
+      await stranger.closed;
+      const { rejected_connections, connected_clients } = await readInfo(client, "all");
+      expect({ rejected_connections, connected_clients }).toEqual({
+        rejected_connections: "1",
+        connected_clients: "1",
+      });
     });
-  });
 
-  test("lets them in when it is off, or when there is a password", async () => {
-    await using off = await startStormdb("--bind", "0.0.0.0", "--protected-mode", "no");
-    const guest = await RawClient.connect(off.port, outer);
-    expect(await guest.call("PING")).toEqual("+PONG\r\n");
-    guest.close();
-    await using secret = await startStormdb("--bind", "0.0.0.0", "--requirepass", "x");
-    const client = await RawClient.connect(secret.port, outer);
-    expect(await client.call("PING")).toStartWith("-NOAUTH");
-    expect(await client.call("AUTH", "x")).toEqual("+OK\r\n");
-    client.close();
-  });
+    test("lets them in when it is off, or when there is a password", async () => {
+      await using off = await startStormdb("--bind", "0.0.0.0", "--protected-mode", "no");
+      const guest = await RawClient.connect(off.port, outer);
+      expect(await guest.call("PING")).toEqual("+PONG\r\n");
+      guest.close();
+      await using secret = await startStormdb("--bind", "0.0.0.0", "--requirepass", "x");
+      const client = await RawClient.connect(secret.port, outer);
+      expect(await client.call("PING")).toStartWith("-NOAUTH");
+      expect(await client.call("AUTH", "x")).toEqual("+OK\r\n");
+      client.close();
+    });
 
-  test("DEBUG for local connections only", async () => {
-    const local = ["--enable-debug-command", "local", "--protected-mode", "no"];
-    await using storm = await startStormdb("--bind", "0.0.0.0", ...local);
-    const near = await storm.connect();
-    expect(await near.call("DEBUG", "SLEEP", "0")).toEqual("+OK\r\n");
-    const far = await RawClient.connect(storm.port, outer);
-    expect(await far.call("DEBUG", "SLEEP", "0")).toStartWith("-ERR DEBUG command not allowed.");
-    far.close();
-  });
-});
+    test("DEBUG for local connections only", async () => {
+      const local = ["--enable-debug-command", "local", "--protected-mode", "no"];
+      await using storm = await startStormdb("--bind", "0.0.0.0", ...local);
+      const near = await storm.connect();
+      expect(await near.call("DEBUG", "SLEEP", "0")).toEqual("+OK\r\n");
+      const far = await RawClient.connect(storm.port, outer);
+      expect(await far.call("DEBUG", "SLEEP", "0")).toStartWith("-ERR DEBUG command not allowed.");
+      far.close();
+    });
+  },
+);
 
 describe("unixsocket", () => {
   test("serves beside TCP, with the mode asked for, and is removed at exit", async () => {
@@ -246,37 +251,40 @@ describe("maxclients", () => {
   });
 });
 
-describe.skipIf(process.platform !== "linux")("the system's limit on open files", () => {
-  test("lowers maxclients, so that the one too many is told and nothing spins", async () => {
-    const port = await freePort();
-    const folder = mkdtempSync(join(tmpdir(), "stormdb-files-"));
-    const child = Bun.spawn(
-      [
-        ...["bash", "-c", `ulimit -n 64; exec "$0" server --port "$1" --bind 127.0.0.1`],
-        ...[BINARY, String(port)],
-      ],
-      { cwd: folder, stdout: "pipe", stderr: "pipe" },
-    );
-    await until("it answers", () => isReachable(port, "127.0.0.1"));
-    const clients: RawClient[] = [];
-    const replies: string[] = [];
-    for (let i = 0; i < 80; i++) {
-      const client = await RawClient.connect(port);
-      clients.push(client);
-      replies.push(await client.call("PING"));
-    }
-    const served = replies.filter((reply) => reply === "+PONG\r\n");
-    const told = replies.filter((reply) => reply === "-ERR max number of clients reached\r\n");
-    expect({ served: served.length, told: told.length }).toEqual({ served: 32, told: 48 });
-    clients[0]!.write("SHUTDOWN NOSAVE\r\n");
-    expect(await child.exited).toEqual(0);
-    expect(await child.stdout.text()).toContain(
-      "maxclients is 32 and not 10000: the system's limit on open files is 64",
-    );
-    for (const client of clients) client.close();
-    rmSync(folder, { recursive: true });
-  });
-});
+describe.skipIf(skips(process.platform === "linux" ? "" : "it needs Linux"))(
+  "the system's limit on open files",
+  () => {
+    test("lowers maxclients, so that the one too many is told and nothing spins", async () => {
+      const port = await freePort();
+      const folder = mkdtempSync(join(tmpdir(), "stormdb-files-"));
+      const child = Bun.spawn(
+        [
+          ...["bash", "-c", `ulimit -n 64; exec "$0" server --port "$1" --bind 127.0.0.1`],
+          ...[BINARY, String(port)],
+        ],
+        { cwd: folder, stdout: "pipe", stderr: "pipe" },
+      );
+      await until("it answers", () => isReachable(port, "127.0.0.1"));
+      const clients: RawClient[] = [];
+      const replies: string[] = [];
+      for (let i = 0; i < 80; i++) {
+        const client = await RawClient.connect(port);
+        clients.push(client);
+        replies.push(await client.call("PING"));
+      }
+      const served = replies.filter((reply) => reply === "+PONG\r\n");
+      const told = replies.filter((reply) => reply === "-ERR max number of clients reached\r\n");
+      expect({ served: served.length, told: told.length }).toEqual({ served: 32, told: 48 });
+      clients[0]!.write("SHUTDOWN NOSAVE\r\n");
+      expect(await child.exited).toEqual(0);
+      expect(await child.stdout.text()).toContain(
+        "maxclients is 32 and not 10000: the system's limit on open files is 64",
+      );
+      for (const client of clients) client.close();
+      rmSync(folder, { recursive: true });
+    });
+  },
+);
 
 describe("timeout", () => {
   test("idle clients are closed; slow readers and paused clients are not idle", async () => {

@@ -1,11 +1,7 @@
 /** Tests that run one script against redis-server and against StormDB. */
 import { expect, test } from "bun:test";
-import {
-  REDIS_SERVER,
-  type RunningServer,
-  startRedis,
-  startStormdb,
-} from "../harness/processes.ts";
+import { type RunningServer, startRedis, startStormdb } from "../harness/processes.ts";
+import { without } from "../harness/skips.ts";
 
 /** What the script returns must be equal. Both servers are started with `args`. */
 export function sameAsRedis(
@@ -13,7 +9,7 @@ export function sameAsRedis(
   args: readonly string[],
   script: (server: RunningServer) => Promise<unknown>,
 ): void {
-  test.skipIf(REDIS_SERVER === null)(name, async () => {
+  test.skipIf(without("redis-server"))(name, async () => {
     await using redis = await startRedis(...args);
     await using storm = await startStormdb(...args);
     const expected = await script(redis);
