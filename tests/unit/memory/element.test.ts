@@ -1,8 +1,11 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../../src/base/assert.ts";
 import { latin1, latin1Text } from "../../../src/base/bytes.ts";
 import { Element, entryBytes, previousEntry } from "../../../src/memory/element.ts";
 import { forSeeds, pick, randomBytes } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 /** What a real redis-server (7.0.15) has in the listpack of DUMP after RPUSH of the text. */
 const ENTRIES_OF_REDIS: readonly (readonly [string, string])[] = [

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../../src/base/assert.ts";
 import type { Random } from "../../../src/base/random.ts";
 import {
@@ -11,6 +11,9 @@ import {
   UNIT_MASK,
 } from "../../../src/memory/heap.ts";
 import { forSeeds, pick, shuffled } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

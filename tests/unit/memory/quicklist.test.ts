@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../../src/base/assert.ts";
 import { latin1, latin1Text } from "../../../src/base/bytes.ts";
 import type { Random } from "../../../src/base/random.ts";
@@ -7,6 +7,9 @@ import { Heap } from "../../../src/memory/heap.ts";
 import { Chain, LINKED, PACKED } from "../../../src/memory/quicklist.ts";
 import { forSeeds, pick } from "../seeds.ts";
 import { fits, runShort } from "./lean-heap.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const heap = new Heap(1);
 const chain = new Chain(heap);

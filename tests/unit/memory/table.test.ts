@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../../src/base/assert.ts";
 import { latin1 } from "../../../src/base/bytes.ts";
 import { Random } from "../../../src/base/random.ts";
@@ -9,6 +9,9 @@ import { Table } from "../../../src/memory/table.ts";
 import { forSeeds, pick, shuffled } from "../seeds.ts";
 import { fits, runShort } from "./lean-heap.ts";
 import { copyRecord, createExpiringRecord, createRecord, keyOf } from "./records.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const heap = new Heap(1);
 const hash = new Hash(1, 2);

@@ -1,9 +1,12 @@
-import { beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../../src/base/assert.ts";
 import { Heap } from "../../../src/memory/heap.ts";
 import { TimingWheel } from "../../../src/memory/timing-wheel.ts";
 import { forSeeds, pick } from "../seeds.ts";
 import { copyRecord, createExpiringRecord } from "./records.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const heap = new Heap(1);
 const wheel = new TimingWheel(heap);

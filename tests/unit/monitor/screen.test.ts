@@ -1,5 +1,5 @@
 /** Whole screens, without a terminal; how they look stands in __snapshots__. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { History } from "../../../src/monitor/history.ts";
 import type { Live } from "../../../src/monitor/live.ts";
 import { readInfo } from "../../../src/monitor/reading.ts";
@@ -7,6 +7,9 @@ import { NO_SAMPLE } from "../../../src/monitor/sampler.ts";
 import { drawScreen, type Screen, type Size } from "../../../src/monitor/screen.ts";
 import { firstView, PAGES, type View } from "../../../src/monitor/view.ts";
 import { infoText, liveFigures } from "./readings.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const SMALL = { width: 80, height: 24 };
 const MEDIUM = { width: 120, height: 40 };

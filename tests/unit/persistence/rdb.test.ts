@@ -1,5 +1,5 @@
 /** RDB files: what is written is read back, whole and in pieces; older forms; damage. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Clock } from "../../../src/base/clock.ts";
 import { Random } from "../../../src/base/random.ts";
 import { Element } from "../../../src/memory/element.ts";
@@ -11,6 +11,9 @@ import { digestOfAll } from "../../../src/store/digest.ts";
 import { LIST } from "../../../src/store/entry.ts";
 import { Keyspace } from "../../../src/store/keyspace.ts";
 import { forSeeds } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 function makeSpace(): Keyspace {
   return new Keyspace({ databases: 4, segments: 1, clock: new Clock(), random: new Random(1) });

@@ -1,7 +1,10 @@
 /** The backlog against a plain model: all bytes of the stream in one buffer. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { Backlog } from "../../../src/replication/backlog.ts";
 import { forSeeds, randomBytes } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 function readAll(backlog: Backlog, from: number): Buffer {
   const parts: Buffer[] = [];

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { latin1 } from "../../../src/base/bytes.ts";
 import { PACKED } from "../../../src/memory/quicklist.ts";
 import { KEEP_EXPIRY, NO_EXPIRY } from "../../../src/store/database.ts";
@@ -6,6 +6,9 @@ import { ENCODING_MASK, RAW, TEXT } from "../../../src/store/entry.ts";
 import { forSeeds, pick } from "../seeds.ts";
 import { Model } from "./model.ts";
 import { operate } from "./operations.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const model = new Model();
 const { space } = model;

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../../src/base/assert.ts";
 import type { Random } from "../../../src/base/random.ts";
 import { NO_EXPIRY } from "../../../src/store/database.ts";
@@ -6,6 +6,9 @@ import { fits, runShort } from "../memory/lean-heap.ts";
 import { forSeeds, pick } from "../seeds.ts";
 import { Model } from "./model.ts";
 import { operate } from "./operations.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const model = new Model();
 const { space } = model;

@@ -1,8 +1,11 @@
-import { beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Walk } from "../../../src/store/walk.ts";
 import { forSeeds, pick } from "../seeds.ts";
 import { Model, type State } from "./model.ts";
 import { operate } from "./operations.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const model = new Model();
 const { space } = model;
