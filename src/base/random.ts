@@ -1,5 +1,38 @@
-/** The one generator of randomness: xorshift128, seeded, so that a run can be repeated. */
-export class Random {
+/**
+ * Two kinds of randomness. `Random` is xorshift128: fast, repeatable, and open to anybody who sees
+ * four outputs; it picks keys for RANDOMKEY and the like. What nobody may guess (keys of hashes,
+ * ids, marks) comes from a `SecretSource`.
+ */
+
+/** Where secrets come from. */
+export interface SecretSource {
+  /** A signed 32-bit integer. */
+  int32(): number;
+  /** Lower-case hexadecimal text of `digits` digits. */
+  hex(digits: number): string;
+}
+
+/** Secrets of the operating system: no output tells anything about another one. */
+export class SystemSecrets implements SecretSource {
+  int32(): number {
+    return crypto.getRandomValues(new Int32Array(1))[0]!;
+  }
+
+  hex(digits: number): string {
+    const bytes = crypto.getRandomValues(new Uint8Array((digits + 1) >> 1));
+    return bytes.toHex().slice(0, digits);
+  }
+}
+
+/** Tells the stream of a seed's secrets from that of its other numbers. */
+const SECRETS_STREAM = 0x5ec2e75;
+
+/** Secrets of the operating system; those of a seeded run, which tests repeat, follow from the seed. */
+export function secretsFor(seed: number | undefined): SecretSource {
+  return seed === undefined ? new SystemSecrets() : new Random(seed ^ SECRETS_STREAM);
+}
+
+export class Random implements SecretSource {
   readonly seed: number;
   #a: number;
   #b: number;

@@ -31,9 +31,9 @@
  */
 import { assert } from "../base/assert.ts";
 import { equalBytes } from "../base/bytes.ts";
+import type { Hash } from "../base/key-hash.ts";
 import type { Random } from "../base/random.ts";
 import { type Heap, SEGMENT_SHIFT, UNIT_MASK } from "./heap.ts";
-import type { Hash } from "./key-hash.ts";
 import { KEY_LENGTH_WORD, keyOffset } from "./record.ts";
 
 const COUNT = 0;

@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { Clock } from "../base/clock.ts";
-import { Random } from "../base/random.ts";
+import { Hash } from "../base/key-hash.ts";
+import { Random, SystemSecrets } from "../base/random.ts";
 import { Keyspace } from "../store/keyspace.ts";
 import { AofError, readAof, readRdb, truncateFile } from "./aof/aof-reader.ts";
 import { type AofPart, parseManifest } from "./aof/manifest.ts";
@@ -28,6 +29,7 @@ function scratchSpace(): Keyspace {
     segments: 32,
     clock: new Clock(),
     random: new Random(1),
+    hash: Hash.keyedBy(new SystemSecrets()),
   });
   space.frozen = true;
   return space;

@@ -9,7 +9,7 @@
 import { closeSync, openSync, readSync, statSync, unlinkSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { Random } from "../base/random.ts";
+import type { SecretSource } from "../base/random.ts";
 import type { SnapshotSink } from "../persistence/snapshot/snapshot.ts";
 import { PAYLOAD_MARK_BYTES } from "../protocol/payload.ts";
 import type { Backlog } from "./backlog.ts";
@@ -97,7 +97,7 @@ export class Replica {
 export interface PrimaryOptions {
   readonly clock: Clock;
   readonly log: Log;
-  readonly random: Random;
+  readonly secrets: SecretSource;
   readonly settings: () => PrimarySettings;
   /** The stream; made where there is none. */
   readonly backlog: () => Backlog;
@@ -219,8 +219,8 @@ export class Primary {
   }
 
   #syncDirectly(replicas: readonly Replica[]): void {
-    const { log, random, snapshot } = this.#options;
-    const mark = random.hex(PAYLOAD_MARK_BYTES);
+    const { log, secrets, snapshot } = this.#options;
+    const mark = secrets.hex(PAYLOAD_MARK_BYTES);
     const isThere = (replica: Replica) => this.#replicas.get(replica.peer.id) === replica;
     const sink: SnapshotSink = {
       get failed() {

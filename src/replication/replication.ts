@@ -10,7 +10,7 @@
 import { closeSync, openSync, renameSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { Random } from "../base/random.ts";
+import type { SecretSource } from "../base/random.ts";
 import { removeIfThere, writeAll } from "../persistence/files.ts";
 import type { PropagationService } from "../persistence/journal.ts";
 import type { Persistence } from "../persistence/persistence.ts";
@@ -44,7 +44,7 @@ export interface ReplicationSettings extends PrimarySettings {
 export interface ReplicationOptions {
   readonly clock: Clock;
   readonly log: Log;
-  readonly random: Random;
+  readonly secrets: SecretSource;
   readonly keyspace: Keyspace;
   readonly persistence: Persistence;
   readonly propagation: PropagationService;
@@ -88,12 +88,12 @@ export class Replication {
 
   constructor(options: ReplicationOptions) {
     this.#options = options;
-    this.id = options.random.hex(ID_CHARACTERS);
+    this.id = options.secrets.hex(ID_CHARACTERS);
     this.#applier = new Applier(this.#applierSink());
     this.primary = new Primary({
       clock: options.clock,
       log: options.log,
-      random: options.random,
+      secrets: options.secrets,
       settings: options.settings,
       backlog: () => this.#needBacklog(),
       id: () => this.id,
@@ -135,7 +135,7 @@ export class Replication {
   }
 
   #newId(): string {
-    return this.#options.random.hex(ID_CHARACTERS);
+    return this.#options.secrets.hex(ID_CHARACTERS);
   }
 
   /** A stream of which nobody has anything yet. */

@@ -5,6 +5,7 @@ import { Log } from "../base/log.ts";
 import { STORMDB_VERSION } from "../version.ts";
 import { Config, ConfigError, type Given } from "./configuration/config.ts";
 import { DIRECTIVES } from "./configuration/directives.ts";
+import { surviveFaults } from "./faults.ts";
 import { Server } from "./server.ts";
 
 /** The text of --help, with every directive. */
@@ -50,6 +51,7 @@ export async function runServer(args: readonly string[]): Promise<number> {
     return 1;
   }
   const log = new Log();
+  surviveFaults(log);
   const stopped = Promise.withResolvers<number>();
   const server = new Server({ config, log, onStopped: stopped.resolve });
   log.notice(`StormDB ${STORMDB_VERSION} is starting, pid ${process.pid}`);

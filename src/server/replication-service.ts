@@ -51,7 +51,7 @@ class ConnectionPeer implements Peer {
   }
 
   end(): void {
-    this.#client.socket.end();
+    this.#close(this.#client);
   }
 
   terminate(): void {
@@ -75,7 +75,7 @@ export class ServerReplication implements ReplicationService {
   ) {
     this.#server = server;
     this.#close = close;
-    const { clock, config, keyspace, log, persistence, propagation, random } = server;
+    const { clock, config, keyspace, log, persistence, propagation, secrets } = server;
     const primaryClient = new PrimaryClient(
       keyspace.databases[0]!,
       () => this.core.link?.lastIoMs ?? 0,
@@ -85,7 +85,7 @@ export class ServerReplication implements ReplicationService {
     this.core = new Replication({
       clock,
       log,
-      random,
+      secrets,
       keyspace,
       persistence,
       propagation,

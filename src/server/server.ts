@@ -1,7 +1,8 @@
 /** A server: puts the parts together, knows the clients and keeps time. */
 import { Clock } from "../base/clock.ts";
+import { Hash } from "../base/key-hash.ts";
 import { Log } from "../base/log.ts";
-import { Random } from "../base/random.ts";
+import { Random, type SecretSource, secretsFor } from "../base/random.ts";
 import type { Client, Services, ShutdownRequest } from "../commands/context.ts";
 import { COMMANDS } from "../commands/index.ts";
 import type { Command } from "../commands/spec/command.ts";
@@ -14,6 +15,7 @@ import { Keyspace } from "../store/keyspace.ts";
 import type { Config } from "./configuration/config.ts";
 import { persistenceSettings } from "./configuration/persistence-settings.ts";
 import { Connection } from "./connections/connection.ts";
+import { HangUp } from "./connections/hang-up.ts";
 import { Listeners, type Origin } from "./connections/listeners.ts";
 import { Output } from "./connections/output.ts";
 import { applyDirective, applyDirectives } from "./directive-effects.ts";
@@ -50,7 +52,8 @@ export class Server implements Services {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Log;
-  readonly random: Random;
+  /** Where what nobody may guess comes from. */
+  readonly secrets: SecretSource;
   readonly runId: string;
   readonly startedMs: number;
   readonly commands = new CommandTable(COMMANDS);
@@ -84,6 +87,7 @@ export class Server implements Services {
   #cron: Timer | null = null;
   #stopped = false;
   readonly #garbage = new Garbage();
+  readonly #hangUp = new HangUp();
   readonly #background: Background;
   readonly #departure: Departure;
 
@@ -92,15 +96,16 @@ export class Server implements Services {
     this.clock = options.clock ?? new Clock();
     this.log = options.log ?? new Log();
     this.#onStopped = options.onStopped ?? (() => {});
-    this.random = new Random(options.seed ?? crypto.getRandomValues(new Int32Array(1))[0]!);
-    this.runId = this.random.hex(40);
+    this.secrets = secretsFor(options.seed);
+    this.runId = this.secrets.hex(40);
     this.startedMs = this.clock.refresh();
-    const { clock, log, random } = this;
+    const { clock, log, secrets } = this;
     this.keyspace = new Keyspace({
       databases: this.config.number("databases"),
       segments: SEGMENTS,
       clock,
-      random,
+      random: new Random(options.seed ?? secrets.int32()),
+      hash: Hash.keyedBy(secrets),
     });
     this.startupBytes = this.keyspace.heap.usedBytes;
     const writer = new ReplyWriter();
@@ -120,6 +125,7 @@ export class Server implements Services {
         this.outputBufferCuts++;
         this.#cut(client, "its output buffer is over client-output-buffer-limit");
       },
+      (client) => this.#close(client),
       () => {
         this.propagation.flush();
         this.replication.core.pump();
@@ -186,6 +192,7 @@ export class Server implements Services {
       output: this.output,
       blocking: this.blocking,
       monitors: this.monitors,
+      close: (client) => this.#close(client),
     });
     this.intake = new Intake(this.dispatch, this.output, (client, reason) => {
       this.queryBufferCuts++;
@@ -203,6 +210,7 @@ export class Server implements Services {
       onData: (client, chunk) => this.#receive(client, chunk),
       onDrain: (client) => this.#drain(client),
       onClosed: (client) => this.#forget(client),
+      hangUp: this.#hangUp,
     });
     applyDirectives(this);
     this.config.onChange((name) => applyDirective(this, name));
@@ -249,11 +257,8 @@ export class Server implements Services {
     this.output.flush();
     this.replication.stop();
     this.persistence.release();
-    // What replicas have been given still reaches them; others are not waited for.
-    for (const client of this.clients.values()) {
-      if (client.isReplica) client.socket.end();
-      else client.socket.terminate();
-    }
+    for (const client of this.clients.values()) client.socket.end();
+    this.#hangUp.stop();
     this.listeners.close();
   }
 
@@ -268,7 +273,7 @@ export class Server implements Services {
   /** Ends at once, without a reply to anybody. */
   #die(reason: string): void {
     this.log.warning(reason);
-    for (const client of this.clients.values()) client.socket.terminate();
+    for (const client of this.clients.values()) client.socket.end();
     this.#onStopped(1);
   }
 
@@ -428,7 +433,7 @@ export class Server implements Services {
 
   #close(client: Connection): void {
     this.#forget(client);
-    client.socket.terminate();
+    this.#hangUp.end(client.socket);
   }
 
   kill(client: Client, caller: Client): void {

@@ -7,9 +7,9 @@
  */
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
+import { Hash } from "../base/key-hash.ts";
 import type { Random } from "../base/random.ts";
 import { Heap, SEGMENT_SHIFT, UNIT_MASK } from "../memory/heap.ts";
-import { Hash } from "../memory/key-hash.ts";
 import { Chain, LINKED, NODES_FREED_AT_ONCE } from "../memory/quicklist.ts";
 import { META_WORD, VALUE_WORD } from "../memory/record.ts";
 import { Table } from "../memory/table.ts";
@@ -33,7 +33,7 @@ export interface KeyspaceOptions {
   readonly segments: number;
   readonly clock: Clock;
   readonly random: Random;
-  /** Of another keyspace, which is to take this one's data over. */
+  /** With a secret key, where clients choose the names of keys; by default one from `random`. */
   readonly hash?: Hash;
 }
 

@@ -1,7 +1,8 @@
 /** requirepass: who may do what before and after AUTH. */
 import { expect, test } from "bun:test";
-import { startStormdb } from "../harness/processes.ts";
-import { readClients } from "./info.ts";
+import { startStormdb, until } from "../harness/processes.ts";
+import { ByteSocket } from "./byte-socket.ts";
+import { readClients, readInfoNumber } from "./info.ts";
 import { exchange, sameAsRedis } from "./same-as-redis.ts";
 
 const SECRET = ["--requirepass", "secret"];
@@ -115,4 +116,66 @@ sameAsRedis("refusals are counted", SECRET, async (server) => {
     .filter((line) => /^(errorstat_|cmdstat_(get|auth):)/.test(line))
     .map((line) => line.replace(/usec=\d+,usec_per_call=[\d.]+,/, ""))
     .sort();
+});
+
+/** Ways to be replied to without authentication. */
+const UNAUTHENTICATED: Readonly<Record<string, string>> = {
+  "a command": "GET x\r\n",
+  "an array": "*2\r\n$3\r\nGET\r\n$1\r\nx\r\n",
+  "no such command": "x\r\n",
+  "a wrong password": "AUTH wrong\r\n",
+  HELLO: "HELLO 3\r\n",
+  "HELLO with a wrong password": "HELLO 3 AUTH default wrong\r\n",
+  RESET: "RESET\r\n",
+};
+
+test("what an unauthenticated client is owed is limited, however it is replied to", async () => {
+  await using storm = await startStormdb(...SECRET);
+  const control = await storm.connect();
+  await control.call("AUTH", "secret");
+  let cut = 0;
+  for (const [name, request] of Object.entries(UNAUTHENTICATED)) {
+    const slow = await ByteSocket.connect(storm.port);
+    slow.pause();
+    const burst = request.repeat(20_000);
+    await until(`${name}: the client is cut`, async () => {
+      const field = "client_output_buffer_limit_disconnections";
+      if ((await readInfoNumber(control, "stats", field)) > cut) return true;
+      for (const { omem } of await readClients(control, "LIST")) {
+        expect(Number(omem)).toBeLessThanOrEqual(1024);
+      }
+      await Promise.race([slow.write(burst), Bun.sleep(20)]);
+      return false;
+    });
+    cut++;
+    slow.resume();
+    await slow.closed;
+  }
+  expect(await control.call("PING")).toEqual("+PONG\r\n");
+});
+
+test("what is kept of an unauthenticated client's input is limited while it has to wait", async () => {
+  await using storm = await startStormdb(...SECRET);
+  const control = await storm.connect();
+  await control.call("AUTH", "secret");
+  await control.call("CLIENT", "PAUSE", "1000000", "ALL");
+  const greedy = await ByteSocket.connect(storm.port);
+  await greedy.write("AUTH secret\r\n");
+  const input = "SET a b\r\n".repeat(10_000);
+  for (let i = 0; i < 100 && !greedy.isClosed; i++) {
+    await Promise.race([greedy.write(input), greedy.closed]);
+  }
+  await greedy.closed;
+  expect(greedy.available).toEqual(0);
+  await control.call("CLIENT", "UNPAUSE");
+  expect(await control.call("EXISTS", "a")).toEqual(":0\r\n");
+});
+
+test("an unauthenticated client that reads gets all its replies", async () => {
+  await using storm = await startStormdb(...SECRET);
+  const client = await ByteSocket.connect(storm.port);
+  const reply = "-NOAUTH Authentication required.\r\n";
+  await client.write("GET x\r\n".repeat(10_000));
+  expect(await client.text(reply.length * 10_000)).toEqual(reply.repeat(10_000));
+  client.close();
 });

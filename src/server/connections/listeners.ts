@@ -5,6 +5,7 @@ import type { Socket, TCPSocketListener, UnixSocketListener } from "bun";
 import { MAX_CLIENTS, PROTECTED_MODE } from "../../protocol/errors.ts";
 import type { Config } from "../configuration/config.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
+import type { HangUp } from "./hang-up.ts";
 
 /** More is not possible in TCP. */
 const KEEP_ALIVE_SECONDS_MAX = 32767;
@@ -24,6 +25,7 @@ export interface ListenersOptions {
   /** The socket takes bytes again. */
   readonly onDrain: (client: Connection) => void;
   readonly onClosed: (client: Connection) => void;
+  readonly hangUp: HangUp;
 }
 
 export class Listeners {
@@ -106,9 +108,10 @@ export class Listeners {
   }
 
   #handlers(isUnix: boolean) {
-    const { onClosed, onData, onDrain } = this.#options;
-    const closed = ({ data: client }: Socket<Connection>) => {
-      if (client !== undefined) onClosed(client);
+    const { hangUp, onClosed, onData, onDrain } = this.#options;
+    const closed = (socket: Socket<Connection>) => {
+      hangUp.closed(socket);
+      if (socket.data !== undefined) onClosed(socket.data);
     };
     return {
       binaryType: "uint8array" as const,
@@ -132,7 +135,7 @@ export class Listeners {
     if (refusal !== "") {
       this.rejected++;
       socket.write(`-${refusal}\r\n`);
-      socket.end();
+      this.#options.hangUp.end(socket);
       return;
     }
     this.received++;

@@ -39,6 +39,9 @@ export interface Backlogged {
   readonly shared: boolean;
 }
 
+/** What a client may be owed that has not authenticated; Redis (7.2.8) allows it as much. */
+const UNAUTHENTICATED_BYTES_MAX = 1024;
+
 const NO_LIMIT: OutputLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
 
 export class Output implements Outlet<Connection> {
@@ -55,6 +58,7 @@ export class Output implements Outlet<Connection> {
   readonly #waiting: Connection[] = [];
   readonly #flush = () => this.flush();
   readonly #cut: (client: Connection) => void;
+  readonly #close: (client: Connection) => void;
   readonly #beforeSend: () => void;
   readonly #afterSend: () => void;
   #scheduled = false;
@@ -67,11 +71,13 @@ export class Output implements Outlet<Connection> {
   /**
    * `beforeSend` is called before replies leave, so that what they say is on disk if it must be,
    * and `afterSend` when they have left.
-   * `cut` is called for a client whose backlog is over a limit.
+   * `cut` is called for a client whose backlog is over a limit, and `close` for one that is to be
+   * closed and has been sent everything.
    */
   constructor(
     writer: ReplyWriter,
     cut: (client: Connection) => void,
+    close: (client: Connection) => void,
     beforeSend: () => void,
     afterSend: () => void,
   ) {
@@ -85,6 +91,7 @@ export class Output implements Outlet<Connection> {
     this.#beforeSend = beforeSend;
     this.#afterSend = afterSend;
     this.#cut = cut;
+    this.#close = close;
   }
 
   // ── Replies ────────────────────────────────────────────────────────────────────────────────
@@ -179,7 +186,7 @@ export class Output implements Outlet<Connection> {
       else this.#sendGathered(client);
     }
     ranges.length = 0;
-    if (client.closing && client.backlogBytes === 0 && !client.closed) client.socket.end();
+    if (client.closing && client.backlogBytes === 0 && !client.closed) this.#close(client);
   }
 
   #sendRange(client: Connection, writer: number, from: number, to: number): void {
@@ -246,7 +253,10 @@ export class Output implements Outlet<Connection> {
 
   #enforceLimit(client: Connection): void {
     const { hardBytes, softBytes } = this.limits.get(client.outputClass) ?? NO_LIMIT;
-    if (hardBytes > 0 && client.backlogBytes >= hardBytes) this.#cut(client);
+    const isOver =
+      (hardBytes > 0 && client.backlogBytes >= hardBytes) ||
+      (client.backlogBytes > UNAUTHENTICATED_BYTES_MAX && !client.authenticated);
+    if (isOver) this.#cut(client);
     else if (softBytes > 0 && client.backlogBytes >= softBytes) {
       if (client.overSoftSinceMs === 0) client.overSoftSinceMs = Date.now();
     } else client.overSoftSinceMs = 0;
@@ -277,6 +287,7 @@ export class Output implements Outlet<Connection> {
     }
     backlog.splice(0, done);
     this.#enforceLimit(client);
-    if (client.closing && client.backlogBytes === 0 && !client.queued) client.socket.end();
+    if (client.closing && client.backlogBytes === 0 && !client.queued && !client.closed)
+      this.#close(client);
   }
 }

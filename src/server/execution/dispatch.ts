@@ -37,6 +37,7 @@ import type { Output } from "../connections/output.ts";
 import type { LatencyMonitor } from "../figures/latency-monitor.ts";
 import type { Slowlog } from "../figures/slowlog.ts";
 import type { Blocking } from "./blocking.ts";
+import { AttackLog, isHttp } from "./cross-protocol.ts";
 import type { Monitors } from "./monitors.ts";
 import type { Propagation } from "./propagation.ts";
 
@@ -63,6 +64,8 @@ export interface DispatchOptions {
   readonly output: Output;
   readonly blocking: Blocking;
   readonly monitors: Monitors;
+  /** Closes the client's connection at once; what it was to be sent is dropped. */
+  readonly close: (client: Connection) => void;
 }
 
 export class Dispatch {
@@ -79,6 +82,8 @@ export class Dispatch {
   readonly #output: Output;
   readonly #blocking: Blocking;
   readonly #monitors: Monitors;
+  readonly #attacks: AttackLog;
+  readonly #close: (client: Connection) => void;
   /** Runs the request of a client that waits again; whether it has been replied to now. */
   readonly #retry = (client: Connection, request: Request) => this.#runAgain(client, request);
   /** Commands run; refused ones do not count. */
@@ -120,6 +125,8 @@ export class Dispatch {
     this.#latency = options.latency;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#attacks = new AttackLog(options.clock, options.log);
+    this.#close = options.close;
     this.#context = new Context(options.writer, options.keyspace, options.services);
   }
 
@@ -191,6 +198,11 @@ export class Dispatch {
   #resolve(client: Connection, request: Request): Command | null {
     let command = this.#commands.find(request, 0);
     if (command === null) {
+      if (isHttp(request)) {
+        this.#attacks.note(client);
+        this.#close(client);
+        return null;
+      }
       const name = errors.shownArgument(request.text(0), ARGS_SHOWN_BYTES);
       return this.#refuse(client, null, errors.unknownCommand(name, argsShown(request)));
     }

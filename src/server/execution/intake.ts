@@ -12,6 +12,8 @@ import type { Output } from "../connections/output.ts";
 import type { Dispatch } from "./dispatch.ts";
 
 const FIRST_BYTES = 256;
+/** Input that may be kept for a client that has not authenticated: more than any request of it may have. */
+const UNAUTHENTICATED_BYTES_MAX = 1 << 20;
 
 export class Intake {
   /** Bytes received. */
@@ -69,7 +71,10 @@ export class Intake {
    */
   #enforceLimit(client: Connection): void {
     const queuedBytes = client.transaction?.requests.filledBytes ?? 0;
-    if ((client.pending?.end ?? 0) + queuedBytes > this.queryBytesMax && !client.closed) {
+    const bytesMax = client.authenticated
+      ? this.queryBytesMax
+      : Math.min(this.queryBytesMax, UNAUTHENTICATED_BYTES_MAX);
+    if ((client.pending?.end ?? 0) + queuedBytes > bytesMax && !client.closed) {
       this.#cut(client, "its query buffer is over client-query-buffer-limit");
     }
   }

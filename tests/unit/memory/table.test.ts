@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../../src/base/assert.ts";
 import { latin1 } from "../../../src/base/bytes.ts";
+import { Hash } from "../../../src/base/key-hash.ts";
 import { Random } from "../../../src/base/random.ts";
 import { Heap } from "../../../src/memory/heap.ts";
-import { Hash } from "../../../src/memory/key-hash.ts";
 import { HAS_HIGH } from "../../../src/memory/record.ts";
 import { Table } from "../../../src/memory/table.ts";
 import { forSeeds, pick, shuffled } from "../seeds.ts";

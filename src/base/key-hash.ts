@@ -4,9 +4,16 @@
  * Source: J.-P. Aumasson and D. J. Bernstein, "SipHash: a fast short-input PRF", and the
  * HalfSipHash variant they published beside it.
  */
+import type { SecretSource } from "./random.ts";
+
 export class Hash {
   readonly #k0: number;
   readonly #k1: number;
+
+  /** Keyed by a secret. */
+  static keyedBy(secrets: SecretSource): Hash {
+    return new Hash(secrets.int32(), secrets.int32());
+  }
 
   constructor(k0: number, k1: number) {
     this.#k0 = k0 | 0;

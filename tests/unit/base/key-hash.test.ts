@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { latin1 } from "../../../src/base/bytes.ts";
-import { Hash } from "../../../src/memory/key-hash.ts";
+import { Hash } from "../../../src/base/key-hash.ts";
 import { forSeeds, randomBytes } from "../seeds.ts";
 
 type State = [bigint, bigint, bigint, bigint];
