@@ -151,6 +151,11 @@ export class Heap {
     return this.#counters[3]! * PAGE_BYTES;
   }
 
+  /** Bytes that the page table reserves, for all segments that there may be. */
+  get pageTableBytes(): number {
+    return this.#segmentCount * PAGES_PER_SEGMENT * 32;
+  }
+
   /** Bytes that blocks can ever have. */
   get capacityBytes(): number {
     return this.#segmentCount * BLOCK_BYTES_MAX;

@@ -114,6 +114,16 @@ export class Table {
   }
 
   /** The record with this key, or 0. `hash` is the key's. */
+  /** Bytes of root, directory and pages of buckets; overflow buckets, which are few, are not counted. */
+  usedBytes(root: number): number {
+    const heap = this.#heap;
+    const directory = this.#get(root, DIRECTORY);
+    const pages = Math.ceil(this.bucketCount(root) / PAGE_BUCKETS);
+    let bytes = heap.usableBytes(root) + heap.usableBytes(directory);
+    for (let i = 0; i < pages; i++) bytes += heap.usableBytes(this.#get(directory, i));
+    return bytes;
+  }
+
   find(root: number, hash: number, key: Uint8Array, offset: number, length: number): number {
     let bucket = this.#bucketOf(root, hash);
     do {

@@ -32,6 +32,9 @@ export class Loader {
   totalBytes = 0;
   loadedBytes = 0;
   startedMs = 0;
+  /** Keys of the RDB file that was loaded last, and those that were left out because they had expired. */
+  loadedKeys = 0;
+  expiredKeys = 0;
   /** Where in a replication stream the data was that has been loaded. */
   place: StreamPlace | null = null;
 
@@ -58,6 +61,11 @@ export class Loader {
     this.loadedBytes = 0;
   }
 
+  #count({ expiredKeys, keys }: RdbReader): void {
+    this.expiredKeys = expiredKeys;
+    this.loadedKeys = keys;
+  }
+
   #progressReporter(path: string): (bytes: number) => void {
     const { clock, log, space } = this.#options;
     let loggedMs = clock.refresh();
@@ -81,6 +89,7 @@ export class Loader {
       const options = { space, keepExpired, keepExpiredOfStream: true, checking };
       const reader = await readRdb(path, options, this.#progressReporter(path));
       this.place = placeOf(reader);
+      this.#count(reader);
       log.notice(
         `DB loaded from disk: ${reader.keys} keys, ${reader.expiredKeys} expired, ${seconds(started)} seconds`,
       );
@@ -112,6 +121,7 @@ export class Loader {
     const progress = this.#progressReporter(path);
     try {
       const outcome = await readAof(path, space, { execute, progress });
+      if (outcome.preamble !== null) this.#count(outcome.preamble);
       if (outcome.commands > 0 || outcome.place !== null) this.place = outcome.place;
       if (outcome.validBytes === outcome.totalBytes) return;
       if (!isLast || !settings().loadsTruncated) {

@@ -72,7 +72,8 @@ export class Persistence {
   lastSaveOk = true;
   lastSaveTryMs = 0;
   lastSaveSeconds = -1;
-  lastRewriteOk = true;
+  /** Rewrites that have failed since the last one that succeeded. */
+  rewriteFailures = 0;
   lastRewriteSeconds = -1;
   saves = 0;
   rewrites = 0;
@@ -110,6 +111,10 @@ export class Persistence {
     return this.#aof !== null;
   }
 
+  get lastRewriteOk(): boolean {
+    return this.rewriteFailures === 0;
+  }
+
   get rewriteScheduled(): boolean {
     return this.#rewriteScheduled;
   }
@@ -133,6 +138,10 @@ export class Persistence {
 
   get aofDelayedSyncs(): number {
     return this.#aof?.delayed ?? 0;
+  }
+
+  get aofSyncing(): boolean {
+    return this.#aof?.syncing ?? false;
   }
 
   get aofError(): string {
@@ -385,7 +394,7 @@ export class Persistence {
       const temporary = parts.path(`temp-rewriteaof-${process.pid}.aof`);
       file = this.#fileSnapshot(temporary, rdbPreamble, true, false);
     } catch (error) {
-      this.lastRewriteOk = false;
+      this.rewriteFailures++;
       this.#log.warning(`Can't rewrite the append only file: ${(error as Error).message}`);
       return `ERR ${(error as Error).message}`;
     }
@@ -399,13 +408,13 @@ export class Persistence {
       finish: async () => {
         await file.finish(parts.path(base.name));
         this.#replaceBase(base, kept);
-        this.lastRewriteOk = true;
+        this.rewriteFailures = 0;
         this.lastRewriteSeconds = Math.floor((performance.now() - started) / 1000);
         this.rewrites++;
         this.#log.notice("Background AOF rewrite finished successfully");
       },
       failed: (error) => {
-        this.lastRewriteOk = false;
+        this.rewriteFailures++;
         this.#log.warning(`Background AOF rewrite failed: ${error.message}`);
       },
       abandon: () => file.abandon(),

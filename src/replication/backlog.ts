@@ -53,6 +53,11 @@ export class Backlog {
     return this.#end;
   }
 
+  /** Bytes of the blocks, those that are kept for later included. */
+  get usedBytes(): number {
+    return (this.#blocks.length + this.#pool.length) * BLOCK_BYTES;
+  }
+
   append(bytes: Uint8Array, from: number, length: number): void {
     let at = from;
     for (let left = length; left > 0; ) {

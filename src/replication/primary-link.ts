@@ -46,6 +46,8 @@ export interface LinkSink {
   onStream(bytes: Uint8Array): void;
   /** The connection is up or down. */
   onLost(): void;
+  /** So many bytes have come, whatever they are. */
+  onBytes(count: number): void;
 }
 
 /** Redis's words for INFO and ROLE. */
@@ -332,6 +334,7 @@ export class PrimaryLink {
 
   #receive(chunk: Uint8Array): void {
     this.lastIoMs = Date.now();
+    this.#sink.onBytes(chunk.length);
     if (this.#held !== null) this.#held.push(chunk);
     else this.#take(chunk);
   }

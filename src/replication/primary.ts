@@ -123,6 +123,8 @@ export class Primary {
   readonly #replicas = new Map<number, Replica>();
   #pingedMs = 0;
   fullSyncs = 0;
+  /** Bytes that replicas have been sent: data and stream. */
+  sentBytes = 0;
   partialSyncs = 0;
   refusedSyncs = 0;
 
@@ -334,7 +336,7 @@ export class Primary {
     while (chunks.length > 0) {
       const head = chunks[0]!;
       const left = head.bytes.length - head.at;
-      const sent = peer.write(head.bytes, head.at, left);
+      const sent = this.#write(peer, head.bytes, head.at, left);
       head.at += sent;
       if (sent > 0) this.#showsLife(replica);
       if (sent < left) return;
@@ -345,10 +347,21 @@ export class Primary {
     const backlog = this.#options.backlog();
     while (replica.position < backlog.end) {
       const { bytes, from, length } = backlog.read(replica.position);
-      const sent = peer.write(bytes, from, length);
+      const sent = this.#write(peer, bytes, from, length);
       replica.position += sent;
       if (sent < length) return;
     }
+  }
+
+  #write(peer: Peer, bytes: Uint8Array, from: number, length: number): number {
+    const sent = peer.write(bytes, from, length);
+    this.sentBytes += sent;
+    return sent;
+  }
+
+  /** Bytes of data that wait to be sent to replicas. */
+  get queuedBytes(): number {
+    return this.followers.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
   }
 
   /** The least position that a replica still needs; Infinity without one. */

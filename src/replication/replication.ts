@@ -67,6 +67,8 @@ export class Replication {
   readonly #options: ReplicationOptions;
   readonly primary: Primary;
   link: PrimaryLink | null = null;
+  /** Bytes received from primaries: data and stream. */
+  inputBytes = 0;
   /** The stream's id. */
   id: string;
   secondId = NO_ID;
@@ -314,6 +316,9 @@ export class Replication {
   #linkSink(): LinkSink {
     const { log } = this.#options;
     return {
+      onBytes: (count) => {
+        this.inputBytes += count;
+      },
       place: () => (this.#isPlaced ? { id: this.id, position: this.position } : null),
       onContinue: (id) => this.#continueAs(id),
       beginData: (id, position) => this.#beginData(id, position),

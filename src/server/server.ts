@@ -5,7 +5,6 @@ import { Log } from "../base/log.ts";
 import { Random, type SecretSource, secretsFor } from "../base/random.ts";
 import type { Client, Services, ShutdownRequest } from "../commands/context.ts";
 import { COMMANDS } from "../commands/index.ts";
-import type { Command } from "../commands/spec/command.ts";
 import { CommandTable } from "../commands/spec/command-table.ts";
 import { Persistence } from "../persistence/persistence.ts";
 import { UNBLOCKED, UNBLOCKED_BY_ROLE } from "../protocol/errors.ts";
@@ -26,12 +25,15 @@ import { Intake } from "./execution/intake.ts";
 import { Monitors } from "./execution/monitors.ts";
 import { Propagation } from "./execution/propagation.ts";
 import { Transactions } from "./execution/transactions.ts";
+import { ClientPeaks } from "./figures/client-peaks.ts";
 import { Garbage } from "./figures/js-heap.ts";
 import { LatencyMonitor } from "./figures/latency-monitor.ts";
 import { cgroupLimitBytes } from "./figures/memory-limit.ts";
+import { residentBytes } from "./figures/process-memory.ts";
 import { Rates } from "./figures/rates.ts";
 import { Slowlog } from "./figures/slowlog.ts";
-import { infoText } from "./info.ts";
+import { ThreadTime } from "./figures/thread-time.ts";
+import { infoText } from "./info/info.ts";
 import { Background } from "./keys/background.ts";
 import { KeyEvents } from "./keys/key-events.ts";
 import { configuredPrimary, ServerReplication } from "./replication-service.ts";
@@ -73,11 +75,15 @@ export class Server implements Services {
   readonly dispatch: Dispatch;
   readonly intake: Intake;
   readonly rates: Rates;
+  readonly clientPeaks = new ClientPeaks();
+  readonly threadTime = new ThreadTime();
   readonly listeners: Listeners;
   /** What the control group of the process is limited to; 0 for nothing. */
   readonly cgroupLimitBytes = cgroupLimitBytes();
   /** Bytes in use when the keyspace was empty. */
   readonly startupBytes: number;
+  /** Bytes resident when the server had been put together, those of the heap excluded. */
+  readonly startupRuntimeBytes: number;
   activeExpiry = true;
   queryBufferCuts = 0;
   outputBufferCuts = 0;
@@ -88,7 +94,7 @@ export class Server implements Services {
   #stopped = false;
   readonly #garbage = new Garbage();
   readonly #hangUp = new HangUp();
-  readonly #background: Background;
+  readonly background: Background;
   readonly #departure: Departure;
 
   constructor(options: ServerOptions) {
@@ -153,7 +159,7 @@ export class Server implements Services {
       (client, reached) => this.#answer(client, (writer) => writer.integer(reached)),
     );
     this.propagation.connect(this.persistence, this.replication.core);
-    this.#background = new Background({
+    this.background = new Background({
       keyspace: this.keyspace,
       clock,
       expires: () => this.activeExpiry && !this.replication.isReplica,
@@ -198,11 +204,18 @@ export class Server implements Services {
       this.queryBufferCuts++;
       this.#cut(client, reason);
     });
-    this.rates = new Rates(() => [
-      this.dispatch.calls,
-      this.intake.receivedBytes,
-      this.output.sentBytes,
-    ]);
+    this.rates = new Rates(() => {
+      const { inputBytes, primary } = this.replication.core;
+      return {
+        calls: this.dispatch.calls,
+        inputBytes: this.intake.receivedBytes + inputBytes,
+        outputBytes: this.output.sentBytes,
+        replicationInputBytes: inputBytes,
+        replicationOutputBytes: primary.sentBytes,
+        cycles: this.output.flushes,
+        threadUsec: this.threadTime.usec,
+      };
+    });
     this.listeners = new Listeners({
       config: this.config,
       clientCount: () => this.clients.size,
@@ -214,6 +227,7 @@ export class Server implements Services {
     });
     applyDirectives(this);
     this.config.onChange((name) => applyDirective(this, name));
+    this.startupRuntimeBytes = residentBytes() - this.keyspace.heap.residentBytes;
   }
 
   get password(): string {
@@ -223,6 +237,10 @@ export class Server implements Services {
   /** The TCP port it listens on; 0 if none. */
   get port(): number {
     return this.listeners.port;
+  }
+
+  get shutdownInMs(): number {
+    return this.#departure.remainingMs;
   }
 
   // ── Starting and stopping ──────────────────────────────────────────────────────────────────
@@ -245,7 +263,7 @@ export class Server implements Services {
     const { place } = this.persistence.loader;
     if (place !== null) this.replication.core.restore(place, primary !== null);
     if (primary !== null) this.replication.follow(primary.host, primary.port);
-    this.#background.plan();
+    this.background.plan();
   }
 
   /** Closes every connection and listener. The data stays in memory. */
@@ -253,7 +271,7 @@ export class Server implements Services {
     if (this.#stopped) return;
     this.#stopped = true;
     if (this.#cron !== null) clearTimeout(this.#cron);
-    this.#background.stop();
+    this.background.stop();
     this.output.flush();
     this.replication.stop();
     this.persistence.release();
@@ -395,7 +413,7 @@ export class Server implements Services {
         this.#endWait(client, UNBLOCKED_BY_ROLE);
         client.closing = true;
       }
-    } else this.#background.plan();
+    } else this.background.plan();
     this.updateRefusals();
   }
 
@@ -483,30 +501,29 @@ export class Server implements Services {
     const { dispatch, keyspace, intake, output } = this;
     dispatch.calls = 0;
     dispatch.errorReplies = 0;
+    dispatch.unexpectedErrors = 0;
     dispatch.errorCounts.clear();
     keyspace.hits = 0;
     keyspace.misses = 0;
     keyspace.expired = 0;
     intake.receivedBytes = 0;
+    intake.reads = 0;
     output.sentBytes = 0;
+    output.writes = 0;
+    output.flushes = 0;
+    const { primary } = this.replication.core;
+    this.replication.core.inputBytes = 0;
+    primary.sentBytes = 0;
+    primary.fullSyncs = 0;
+    primary.partialSyncs = 0;
+    primary.refusedSyncs = 0;
+    this.background.resetStats();
+    this.threadTime.reset();
     this.listeners.received = 0;
     this.listeners.rejected = 0;
     this.queryBufferCuts = 0;
     this.outputBufferCuts = 0;
     this.rates.reset();
-  }
-
-  /** Commands and subcommands that were called or refused. */
-  calledCommands(): Command[] {
-    return [...this.commands.commands.values()]
-      .flatMap((command) => [command, ...(command.subcommands?.values() ?? [])])
-      .filter((command) => command.calls + command.rejected > 0);
-  }
-
-  clientBytes(): number {
-    let total = 0;
-    for (const client of this.clients.values()) total += client.bufferBytes;
-    return total;
   }
 
   // ── Time ───────────────────────────────────────────────────────────────────────────────────
@@ -516,7 +533,7 @@ export class Server implements Services {
     this.clock.advanceBy(ms);
     this.blocking.timeOutDue();
     this.replication.advancedBy(ms);
-    if (!this.persistence.loading) this.#background.expireAll();
+    if (!this.persistence.loading) this.background.expireAll();
     this.#tick();
   }
 
@@ -537,6 +554,7 @@ export class Server implements Services {
     const timeoutMs = this.config.number("timeout") * 1000;
     for (const client of this.clients.values()) {
       this.output.checkSoftLimit(client, nowMs);
+      this.clientPeaks.note(client.inputBytes, client.outputBytes, nowMs);
       const mayIdle = client.isHeld || client.isMonitor || client.type !== "normal";
       if (timeoutMs > 0 && !mayIdle && nowMs - client.lastActiveMs > timeoutMs) {
         this.log.verbose(`Closing idle client: ${client}`);
@@ -548,7 +566,7 @@ export class Server implements Services {
     this.#departure.advance();
     this.#garbage.check();
     if (this.persistence.loading) return;
-    this.#background.run();
-    this.#background.plan();
+    this.background.run();
+    this.background.plan();
   }
 }

@@ -56,6 +56,12 @@ export class Departure {
     return "";
   }
 
+  /** How long it still waits for replicas, in ms; -1 if no shutdown is under way. */
+  get remainingMs(): number {
+    if (this.#waiting === null) return -1;
+    return Math.max(0, Math.round(this.#waiting.untilMs - this.#options.clock.nowMs));
+  }
+
   /** Ends once the replicas have all, or have had time enough. */
   advance(): void {
     if (this.#waiting === null) return;

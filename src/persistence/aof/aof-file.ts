@@ -43,6 +43,11 @@ export class AofFile {
     return this.#writeError === "" ? this.#syncError : this.#writeError;
   }
 
+  /** Whether a sync is under way. */
+  get syncing(): boolean {
+    return this.#syncing;
+  }
+
   /** Bytes that could not be written yet. */
   get unwrittenBytes(): number {
     return this.#unwritten.length;

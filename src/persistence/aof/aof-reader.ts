@@ -29,6 +29,8 @@ export interface AofOutcome {
   readonly validBytes: number;
   readonly totalBytes: number;
   readonly commands: number;
+  /** What has read the RDB file that it begins with; null without one. */
+  readonly preamble: RdbReader | null;
   /** Where in a replication stream the data is, if the last that the file says is that. */
   readonly place: StreamPlace | null;
 }
@@ -83,6 +85,7 @@ export async function readAof(path: string, space: Keyspace, sink: AofSink): Pro
   const request = new Request();
   const transactions = new Transactions(sink);
   let rdb: RdbReader | null = null;
+  let preamble: RdbReader | null = null;
   let pending: Uint8Array = new Uint8Array(0);
   let end = 0;
   /** File offset of `pending[0]`. */
@@ -143,6 +146,7 @@ export async function readAof(path: string, space: Keyspace, sink: AofSink): Pro
     let chunk = await file.slice(at, Math.min(totalBytes, at + PIECE_BYTES)).bytes();
     if (at === 0 && String.fromCharCode(...chunk.subarray(0, 5)) === "REDIS") {
       rdb = new RdbReader({ space, keepExpired: true, checking: true });
+      preamble = rdb;
     }
     if (rdb !== null) {
       rdb.feed(chunk);
@@ -168,6 +172,7 @@ export async function readAof(path: string, space: Keyspace, sink: AofSink): Pro
     validBytes: transactions.open ? transactions.startedAt : validBytes,
     totalBytes,
     commands,
+    preamble,
     place,
   };
 }

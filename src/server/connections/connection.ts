@@ -34,6 +34,9 @@ export interface ConnectionOptions {
   readonly nowMs: number;
 }
 
+/** What an idle connection takes, in the engine and here: measured, see docs/performance.md. */
+const CONNECTION_BYTES = 2200;
+
 export class Connection implements Client {
   readonly id: number;
   readonly socket: Socket<Connection>;
@@ -134,10 +137,35 @@ export class Connection implements Client {
     return this.subscriptions !== null || this.isMonitor ? "pubsub" : "normal";
   }
 
+  /** Bytes of the buffer of what it sent and what cannot run yet. */
+  get inputBytes(): number {
+    return this.pending?.bytes.length ?? 0;
+  }
+
+  /** Bytes of its buffers of what is to be sent. */
+  get outputBytes(): number {
+    let bytes = 0;
+    for (const piece of this.backlog) bytes += piece.bytes.length;
+    return bytes;
+  }
+
+  /** Bytes of requests that wait for EXEC, and of the one that waits for a key. */
+  get queuedBytes(): number {
+    return this.transaction?.requests.usedBytes ?? 0;
+  }
+
   /** Bytes of the connection's own buffers. */
   get bufferBytes(): number {
-    const queued = this.transaction?.requests.usedBytes ?? 0;
-    return (this.pending?.bytes.length ?? 0) + this.backlogBytes + queued;
+    return this.inputBytes + this.outputBytes + this.queuedBytes + this.waitingBytes;
+  }
+
+  get waitingBytes(): number {
+    return this.waiter?.requests.usedBytes ?? 0;
+  }
+
+  /** The same, and what a connection takes by itself. */
+  get totalBytes(): number {
+    return CONNECTION_BYTES + this.bufferBytes;
   }
 
   describe(nowMs = Date.now()): string {

@@ -50,6 +50,10 @@ export class Output implements Outlet<Connection> {
   limits: ReadonlyMap<string, OutputLimit> = new Map();
   /** Bytes given to sockets. */
   sentBytes = 0;
+  /** Writes to sockets. */
+  writes = 0;
+  /** How often what had been collected was sent: turns of the event loop that had something to send. */
+  flushes = 0;
   /** Whose command is running; what is pushed to it comes behind the command's reply. */
   executing: Connection | null = null;
   /** Ranges that wait for that reply's end: protocol, from, to, … */
@@ -168,6 +172,7 @@ export class Output implements Outlet<Connection> {
 
   flush(): void {
     this.#scheduled = false;
+    this.flushes++;
     this.#beforeSend();
     const waiting = this.#waiting;
     for (let i = 0; i < waiting.length; i++) this.#send(waiting[i]!);
@@ -226,6 +231,7 @@ export class Output implements Outlet<Connection> {
     if (client.backlogBytes > 0) return 0;
     const sent = Math.max(0, client.socket.write(bytes, from, to - from));
     this.sentBytes += sent;
+    this.writes++;
     return sent;
   }
 
@@ -277,6 +283,7 @@ export class Output implements Outlet<Connection> {
       const { bytes } = head;
       const sent = Math.max(0, client.socket.write(bytes, head.at, head.end - head.at));
       this.sentBytes += sent;
+      this.writes++;
       client.backlogBytes -= sent;
       // Who takes what it is owed is not idle, however slow.
       if (sent > 0) client.lastActiveMs = Date.now();

@@ -54,8 +54,9 @@ export class Blocking implements BlockingService {
   readonly #ready: ReadyKey[] = [];
   readonly #request = new Request();
   readonly #options: BlockingOptions;
-  /** Clients that wait. */
+  /** Clients that wait, and those of them that do so for a limited time. */
   count = 0;
+  timedCount = 0;
 
   constructor(options: BlockingOptions) {
     this.#options = options;
@@ -92,7 +93,10 @@ export class Blocking implements BlockingService {
       timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#options.clock.nowMs + timeoutMs;
     const waiter: Waiter = { client, database, type, keys, requests, timer: null, untilMs };
     client.waiter = waiter;
-    if (timeoutMs > 0) this.#startTimer(waiter);
+    if (timeoutMs > 0) {
+      this.timedCount++;
+      this.#startTimer(waiter);
+    }
     const byKey = this.#waiting.get(database) ?? new Map<string, Set<Waiter>>();
     this.#waiting.set(database, byKey);
     for (const key of keys) {
@@ -164,7 +168,10 @@ export class Blocking implements BlockingService {
     const { waiter } = client;
     if (waiter === null) return;
     client.waiter = null;
-    if (waiter.timer !== null) clearTimeout(waiter.timer);
+    if (waiter.timer !== null) {
+      this.timedCount--;
+      clearTimeout(waiter.timer);
+    }
     const byKey = this.#waiting.get(waiter.database)!;
     for (const key of waiter.keys) {
       const present = byKey.get(key)!;

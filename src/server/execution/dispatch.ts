@@ -90,6 +90,8 @@ export class Dispatch {
   calls = 0;
   /** Error replies, in all and by code. */
   errorReplies = 0;
+  /** Of commands from the append-only file and from the primary, which had succeeded there. */
+  unexpectedErrors = 0;
   readonly errorCounts = new Map<string, number>();
   /** `maxmemory`, bytes; 0 for none. */
   memoryMax = 0;
@@ -447,6 +449,7 @@ export class Dispatch {
     handler(context);
     context.mayBlock = true;
     const failed = reply.errors > 0;
+    if (failed) this.unexpectedErrors++;
     reply.at = start;
     reply.errors = 0;
     // Any other command may fail as it did before; after this one the next would go astray.
@@ -489,6 +492,7 @@ export class Dispatch {
     if (this.#monitors.count > 0) this.#monitors.show(client, index, request, context.secrets);
     context.secrets.length = 0;
     if (reply.errors > 0) {
+      this.unexpectedErrors++;
       const text = latin1Text(reply.bytes, start, reply.at).trim();
       this.#log.warning(`This replica fails to repeat '${command!.fullName}': ${text}`);
     }

@@ -18,6 +18,8 @@ const UNAUTHENTICATED_BYTES_MAX = 1 << 20;
 export class Intake {
   /** Bytes received. */
   receivedBytes = 0;
+  /** Chunks received. */
+  reads = 0;
   /** `client-query-buffer-limit`, bytes. */
   queryBytesMax = 1 << 30;
   /** `proto-max-bulk-len`, bytes. */
@@ -40,6 +42,7 @@ export class Intake {
 
   receive(client: Connection, chunk: Uint8Array): void {
     this.receivedBytes += chunk.length;
+    this.reads++;
     if (client.closing || client.closed) return;
     const { pending } = client;
     if (client.isHeld && pending === null) {

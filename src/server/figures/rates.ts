@@ -1,37 +1,62 @@
 /** Rates per second of running totals, averaged over the last 16 samples. */
 const SAMPLES = 16;
 
-export class Rates {
-  calls = 0;
-  inputBytes = 0;
-  outputBytes = 0;
-  readonly #read: () => readonly [number, number, number];
-  readonly #samples: {
-    readonly atMs: number;
-    readonly totals: readonly [number, number, number];
-  }[] = [];
+/** What is counted since the server started, or since its statistics were reset. */
+export interface Totals {
+  readonly calls: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly replicationInputBytes: number;
+  readonly replicationOutputBytes: number;
+  /** Turns of the event loop. */
+  readonly cycles: number;
+  /** Processor time of the thread. */
+  readonly threadUsec: number;
+}
 
-  /** `read` returns calls, bytes received, bytes sent so far. */
-  constructor(read: () => readonly [number, number, number]) {
+const NONE: Totals = {
+  calls: 0,
+  inputBytes: 0,
+  outputBytes: 0,
+  replicationInputBytes: 0,
+  replicationOutputBytes: 0,
+  cycles: 0,
+  threadUsec: 0,
+};
+
+export class Rates {
+  readonly #read: () => Totals;
+  readonly #samples: { readonly atMs: number; readonly totals: Totals }[] = [];
+
+  constructor(read: () => Totals) {
     this.#read = read;
   }
 
   sample(atMs: number): void {
-    const totals = this.#read();
-    this.#samples.push({ atMs, totals });
+    this.#samples.push({ atMs, totals: this.#read() });
     if (this.#samples.length > SAMPLES) this.#samples.shift();
-    const first = this.#samples[0]!;
-    const seconds = (atMs - first.atMs) / 1000;
-    if (seconds <= 0) return;
-    this.calls = (totals[0] - first.totals[0]) / seconds;
-    this.inputBytes = (totals[1] - first.totals[1]) / seconds;
-    this.outputBytes = (totals[2] - first.totals[2]) / seconds;
+  }
+
+  /** All of them per second; 0 before there are two samples. */
+  perSecond(): Totals {
+    const first = this.#samples[0];
+    const last = this.#samples.at(-1);
+    if (first === undefined || last === undefined || last.atMs <= first.atMs) return NONE;
+    const seconds = (last.atMs - first.atMs) / 1000;
+    const rate = (name: keyof Totals) =>
+      Math.max(0, last.totals[name] - first.totals[name]) / seconds;
+    return {
+      calls: rate("calls"),
+      inputBytes: rate("inputBytes"),
+      outputBytes: rate("outputBytes"),
+      replicationInputBytes: rate("replicationInputBytes"),
+      replicationOutputBytes: rate("replicationOutputBytes"),
+      cycles: rate("cycles"),
+      threadUsec: rate("threadUsec"),
+    };
   }
 
   reset(): void {
     this.#samples.length = 0;
-    this.calls = 0;
-    this.inputBytes = 0;
-    this.outputBytes = 0;
   }
 }

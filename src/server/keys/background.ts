@@ -21,6 +21,9 @@ export interface BackgroundOptions {
 
 export class Background {
   readonly #options: BackgroundOptions;
+  /** Time spent on keys that expire, in ms, and how often there were more than a slice has time for. */
+  expireMs = 0;
+  expireCapsReached = 0;
   #timer: Timer | null = null;
   #isScheduled = false;
   #stopped = false;
@@ -40,8 +43,11 @@ export class Background {
   /** A slice of all that there is to do; goes on by itself while there is more. */
   run(): void {
     const { clock, expires, keyspace } = this.#options;
-    const end = performance.now() + SLICE_MS;
+    const started = performance.now();
+    const end = started + SLICE_MS;
     let more = expires() && this.#expire(end);
+    this.expireMs += performance.now() - started;
+    if (more) this.expireCapsReached++;
     while (keyspace.reaping && performance.now() < end) keyspace.reap(REAP_BLOCKS);
     more ||= keyspace.reaping;
     if (!more || this.#isScheduled || this.#stopped) return;
@@ -51,6 +57,11 @@ export class Background {
       clock.refresh();
       this.run();
     });
+  }
+
+  resetStats(): void {
+    this.expireMs = 0;
+    this.expireCapsReached = 0;
   }
 
   /** Removes all keys whose time has come, however long it takes. */

@@ -136,6 +136,11 @@ export class KeyEvents implements KeyEventService {
     this.#updateActive();
   }
 
+  /** Keys that clients watch. */
+  get watchedKeyCount(): number {
+    return this.#watchers.reduce((sum, { size }) => sum + size, 0);
+  }
+
   /** Whether anything that the client watches has changed. */
   isBroken(client: Connection): boolean {
     if (client.watchBroken) return true;

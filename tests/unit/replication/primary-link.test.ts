@@ -88,6 +88,7 @@ async function play(script: Script, cut: number): Promise<{ events: string[]; as
     },
     onOnline: () => events.push("online"),
     onStream: (bytes) => add("stream:", bytes),
+    onBytes: () => {},
     onLost: () => events.push("lost"),
   };
   let asked = "";
