@@ -5,14 +5,16 @@ import { Clock } from "../base/clock.ts";
 import { Hash } from "../base/key-hash.ts";
 import { Random, SystemSecrets } from "../base/random.ts";
 import { Keyspace } from "../store/keyspace.ts";
-import { AofError, readAof, readRdb, truncateFile } from "./aof/aof-reader.ts";
+import { AofError, readAof } from "./aof/aof-reader.ts";
 import { type AofPart, parseManifest } from "./aof/manifest.ts";
+import { cutTail } from "./aof/torn-tail.ts";
 import { DamageError } from "./damage-error.ts";
+import { readRdb } from "./rdb-file.ts";
 
 export const CHECK_AOF_USAGE = `Usage: stormdb check-aof [--fix] <file>
 
 Checks an append-only file: a manifest with all its parts, or one part. With --fix a damaged tail
-of the last part is cut off. Make a copy first.
+of the last part is cut off and kept in a file beside it.
 `;
 
 export const CHECK_RDB_USAGE = `Usage: stormdb check-rdb <file>
@@ -50,7 +52,11 @@ function reasonOf(error: unknown): string {
 async function checkPart(path: string, fix: boolean): Promise<boolean> {
   let validBytes = -1;
   try {
-    const outcome = await readAof(path, scratchSpace(), { execute() {}, progress() {} });
+    const outcome = await readAof(path, scratchSpace(), {
+      check() {},
+      execute() {},
+      progress() {},
+    });
     if (outcome.validBytes === outcome.totalBytes) {
       print(`${path}: whole, ${outcome.totalBytes} bytes, ${outcome.commands} commands`);
       return true;
@@ -67,8 +73,8 @@ async function checkPart(path: string, fix: boolean): Promise<boolean> {
     if (validBytes >= 0) print("Run check-aof --fix to cut it off there.");
     return false;
   }
-  truncateFile(path, validBytes);
-  print(`${path}: cut off at byte ${validBytes}`);
+  const kept = cutTail(path, validBytes);
+  print(`${path}: cut off at byte ${validBytes}; what was cut off is in ${kept}`);
   return true;
 }
 

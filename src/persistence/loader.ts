@@ -1,13 +1,14 @@
 /** Reading the data back: at the start, and where all of it is replaced. Clients are told meanwhile. */
-import { existsSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Request } from "../protocol/request.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { AofParts } from "./aof/aof-parts.ts";
-import { readAof, readRdb, readRdbNow, truncateFile } from "./aof/aof-reader.ts";
+import { readAof } from "./aof/aof-reader.ts";
+import { cutTail } from "./aof/torn-tail.ts";
 import { DamageError } from "./damage-error.ts";
 import { fileBytes } from "./files.ts";
+import { readRdb, readRdbNow } from "./rdb-file.ts";
 import type { PersistenceSettings } from "./settings.ts";
 import { RdbError, type RdbReader } from "./snapshot/reader.ts";
 import { placeOf, type StreamPlace } from "./stream-place.ts";
@@ -22,7 +23,9 @@ export interface LoaderOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: () => PersistenceSettings;
-  /** Runs a command that was read; throws where there is none of that name. */
+  /** Throws if the command that was read does not exist or has a wrong number of arguments. */
+  readonly check: (request: Request) => void;
+  /** Runs a command that was read. */
   readonly execute: (request: Request) => void;
 }
 
@@ -32,7 +35,7 @@ export class Loader {
   totalBytes = 0;
   loadedBytes = 0;
   startedMs = 0;
-  /** Keys of the RDB file that was loaded last, and those that were left out because they had expired. */
+  /** Keys of the RDB that was loaded last, and those that were left out because they had expired. */
   loadedKeys = 0;
   expiredKeys = 0;
   /** Where in a replication stream the data was that has been loaded. */
@@ -108,7 +111,6 @@ export class Loader {
     this.#begin(paths);
     const started = performance.now();
     for (const [i, path] of paths.entries()) {
-      if (!existsSync(path)) throw new LoadError(`${path} is missing, but the manifest names it`);
       await this.#part(path, i === paths.length - 1);
     }
     if (paths.length > 0) {
@@ -117,10 +119,10 @@ export class Loader {
   }
 
   async #part(path: string, isLast: boolean): Promise<void> {
-    const { execute, log, settings, space } = this.#options;
+    const { check, execute, log, settings, space } = this.#options;
     const progress = this.#progressReporter(path);
     try {
-      const outcome = await readAof(path, space, { execute, progress });
+      const outcome = await readAof(path, space, { check, execute, progress });
       if (outcome.preamble !== null) this.#count(outcome.preamble);
       if (outcome.commands > 0 || outcome.place !== null) this.place = outcome.place;
       if (outcome.validBytes === outcome.totalBytes) return;
@@ -129,10 +131,10 @@ export class Loader {
           `${path}: the file ends in the middle of a command that begins at byte ${outcome.validBytes}. Make a copy of it, then cut it off with: stormdb check-aof --fix ${path}`,
         );
       }
+      const kept = this.#cutTail(path, outcome.validBytes);
       log.warning(
-        `${path} ends in the middle of a command, as after a crash: cut off at byte ${outcome.validBytes} of ${outcome.totalBytes} (aof-load-truncated yes)`,
+        `${path} ends in the middle of a command, as after a crash: cut off at byte ${outcome.validBytes} of ${outcome.totalBytes} (aof-load-truncated yes). What was cut off is in ${kept}`,
       );
-      truncateFile(path, outcome.validBytes);
     } catch (error) {
       if (!(error instanceof DamageError)) throw error;
       throw new LoadError(
@@ -141,22 +143,45 @@ export class Loader {
     }
   }
 
-  /** Reads an RDB file from a primary, in place of all data. Throws RdbError. */
+  #cutTail(path: string, bytes: number): string {
+    try {
+      return cutTail(path, bytes);
+    } catch (error) {
+      throw new LoadError(
+        `${path}: the file ends in the middle of a command that begins at byte ${bytes}, and what would be cut off cannot be kept: ${(error as Error).message}. Make room on the disk, or cut it off with: stormdb check-aof --fix ${path}`,
+      );
+    }
+  }
+
+  /**
+   * Reads an RDB file in place of all data. If that fails, no data is left: nobody is served a
+   * part of a data set. Throws RdbError and what the system says.
+   */
   replaceBy(path: string): Promise<RdbReader> {
     const { space } = this.#options;
     this.#begin([path]);
-    return this.during(() => {
+    return this.during(async () => {
       space.flushAll();
       const options = { space, keepExpired: true, checking: true };
-      return readRdb(path, options, this.#progressReporter(path));
+      try {
+        return await readRdb(path, options, this.#progressReporter(path));
+      } catch (error) {
+        space.flushAll();
+        throw error;
+      }
     });
   }
 
-  /** Reads an RDB file in place of all data, and meanwhile does nothing else. Throws RdbError. */
+  /** The same, and does nothing else meanwhile. */
   replaceNow(path: string): void {
     const { settings, space } = this.#options;
     space.flushAll();
-    readRdbNow(path, space, settings().keepsExpired);
+    try {
+      readRdbNow(path, space, settings().keepsExpired);
+    } catch (error) {
+      space.flushAll();
+      throw error;
+    }
   }
 }
 

@@ -1,5 +1,7 @@
 /** What the configuration says of persistence. */
-import type { FsyncPolicy } from "./aof/aof-file.ts";
+
+/** `appendfsync`. */
+export type FsyncPolicy = "always" | "everysec" | "no";
 
 export interface PersistenceSettings {
   readonly folder: string;

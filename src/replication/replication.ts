@@ -7,11 +7,10 @@
  * Who is promoted begins a stream of its own, but remembers the old one up to where it left it
  * (`secondId`), so that the others can follow without all the data.
  */
-import { closeSync, openSync, renameSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { SecretSource } from "../base/random.ts";
-import { removeIfThere, writeAll } from "../persistence/files.ts";
+import { OpenFile, removeQuietly, renameFile } from "../persistence/files.ts";
 import type { PropagationService } from "../persistence/journal.ts";
 import type { Persistence } from "../persistence/persistence.ts";
 import { RdbReader } from "../persistence/snapshot/reader.ts";
@@ -403,21 +402,21 @@ export class Replication {
   #takeByFile(id: string, position: number): DataSink {
     const { log, onReplace, persistence, temporaryPath } = this.#options;
     const path = temporaryPath();
-    const fd = openSync(path, "w", 0o644);
+    const file = OpenFile.create(path);
     let open = true;
     const close = () => {
-      if (open) closeSync(fd);
+      if (open) file.close();
       open = false;
     };
     return {
-      take: (bytes) => writeAll(fd, bytes, 0, bytes.length),
+      take: (bytes) => file.write(bytes),
       finish: async () => {
         close();
         this.#isPlaced = false;
         onReplace();
         try {
           const reader = await persistence.replaceBy(path);
-          renameSync(path, persistence.rdbPath);
+          renameFile(path, persistence.rdbPath);
           this.#placeAt(id, position, streamDatabase(reader));
         } finally {
           persistence.replaced();
@@ -426,7 +425,7 @@ export class Replication {
       },
       abandon: () => {
         close();
-        removeIfThere(path);
+        removeQuietly(path);
       },
     };
   }

@@ -6,6 +6,7 @@ import type {
   ReplicationService,
   ReplicaView,
 } from "../commands/context.ts";
+import { temporaryName } from "../persistence/files.ts";
 import * as errors from "../protocol/errors.ts";
 import { Failover, hostOf } from "../replication/failover.ts";
 import type { Peer } from "../replication/primary.ts";
@@ -90,7 +91,7 @@ export class ServerReplication implements ReplicationService {
       persistence,
       propagation,
       settings: () => this.#settings,
-      temporaryPath: () => join(config.unicode("dir"), `temp-sync-${process.pid}.rdb`),
+      temporaryPath: () => temporaryName(join(config.unicode("dir"), "temp-sync")),
       apply: (request) => server.dispatch.apply(primaryClient, request),
       applied: {
         get databaseIndex() {

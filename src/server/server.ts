@@ -121,6 +121,7 @@ export class Server implements Services {
       clock,
       log,
       settings: persistenceSettings(this.config),
+      check: (request) => this.dispatch.commandOfFile(request),
       execute: (request) => this.dispatch.replay(loader, request),
       die: (reason) => this.#die(reason),
       propagation: this.propagation,

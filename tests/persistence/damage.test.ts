@@ -1,6 +1,6 @@
 /** Files that are cut short or damaged: what is lost is said, and nothing is loaded silently. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Random } from "../../src/base/random.ts";
 import { AofError, readAof } from "../../src/persistence/aof/aof-reader.ts";
@@ -64,6 +64,7 @@ async function readBytes(bytes: Uint8Array) {
   const commands: string[] = [];
   space.flushAll();
   const outcome = await readAof(path, space, {
+    check() {},
     execute: (request) => {
       commands.push(Array.from({ length: request.count }, (_, i) => request.text(i)).join(" "));
     },
@@ -114,9 +115,11 @@ describe("a tail that is cut off", () => {
       await using storm = await startStormdbOn(folder, ...AOF);
       const client = await storm.connect();
       digest = await digestOf(client);
+      const kept = `${FIRST_PART}.cut-at-${validBytes}`;
       expect(storm.output()).toContain(
-        `${FIRST_PART} ends in the middle of a command, as after a crash: cut off at byte ${validBytes} of ${bytes} (aof-load-truncated yes)`,
+        `${FIRST_PART} ends in the middle of a command, as after a crash: cut off at byte ${validBytes} of ${bytes} (aof-load-truncated yes). What was cut off is in ${join(folder.path, kept)}`,
       );
+      expect(readFileSync(join(folder.path, kept))).toEqual(WHOLE.subarray(validBytes, bytes));
       await client.call("FLUSHALL");
       for (const command of commands) {
         await client.call(...COMMANDS.find((known) => known.join(" ") === command)!);
@@ -153,6 +156,55 @@ describe("a tail that is cut off", () => {
 
 describe("damage that is no torn tail is refused", () => {
   const second = encodeCommand(COMMANDS[0]!).length;
+
+  /** Starts a server on an append-only file with these bytes, which refuses it and leaves it alone. */
+  async function expectDamage(bytes: Uint8Array, offset: number, ...words: string[]) {
+    using folder = await folderWith(bytes);
+    const before = readdirSync(join(folder.path, "appendonlydir"));
+    await expectRefusal(folder, [], FIRST_PART, `damaged at byte ${offset}`, ...words);
+    expect(readFileSync(join(folder.path, FIRST_PART))).toEqual(Buffer.from(bytes));
+    expect(readdirSync(join(folder.path, "appendonlydir"))).toEqual(before);
+  }
+
+  const block = WHOLE.indexOf("*1\r\n$5\r\nMULTI");
+  const inside = block + encodeCommand(["MULTI"]).length;
+  const exec = WHOLE.indexOf("*1\r\n$4\r\nEXEC");
+
+  test("a flipped bit in an EXEC, and in a command of a transaction", async () => {
+    const damaged = Buffer.from(WHOLE);
+    damaged[WHOLE.indexOf("EXEC") + 2] = "D".charCodeAt(0);
+    await expectDamage(damaged, exec, "unknown command 'EXDC'");
+    const damagedInside = Buffer.from(WHOLE);
+    damagedInside[WHOLE.indexOf("SET", inside)] = "R".charCodeAt(0);
+    await expectDamage(damagedInside, inside, "unknown command 'RET'");
+  });
+
+  test("a wrong number of arguments within a transaction", async () => {
+    const bytes = Buffer.concat([
+      WHOLE.subarray(0, inside),
+      encodeCommand(["SET", "b"]),
+      WHOLE.subarray(inside),
+    ]);
+    await expectDamage(bytes, inside, "wrong number of arguments for 'SET'");
+  });
+
+  test("a transaction within a transaction, and an EXEC without one", async () => {
+    const multi = WHOLE.subarray(block, inside);
+    const nested = Buffer.concat([WHOLE.subarray(0, inside), multi, WHOLE.subarray(inside)]);
+    await expectDamage(nested, inside, "MULTI within a transaction");
+    const alone = Buffer.concat([WHOLE.subarray(0, block), WHOLE.subarray(inside)]);
+    await expectDamage(alone, exec - multi.length, "EXEC without MULTI");
+  });
+
+  // Redis takes the rest of the file for the tail of this command, and cuts it off.
+  test("a length that has become larger than the file", async () => {
+    const damaged = Buffer.concat([
+      WHOLE.subarray(0, second),
+      Buffer.from("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$9000001\r\n1\r\n"),
+      WHOLE.subarray(second),
+    ]);
+    await expectDamage(damaged, second, "whole commands follow within this one");
+  });
 
   test("a byte in the middle", async () => {
     const damaged = Buffer.from(WHOLE);
@@ -195,7 +247,9 @@ describe("damage that is no torn tail is refused", () => {
     writeFileSync(manifest, `${text}file gone.aof seq 9 type i\n`);
     await expectRefusal(folder, [], "gone.aof", "missing");
     writeFileSync(manifest, `${text}nonsense\n`);
-    await expectRefusal(folder, [], "manifest", "line 3");
+    await expectRefusal(folder, [], "manifest", "line 3", "Restore the manifest");
+    writeFileSync(manifest, "");
+    await expectRefusal(folder, [], "manifest", "it names no file", "Restore the manifest");
   });
 
   test("an RDB file", async () => {

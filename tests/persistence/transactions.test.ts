@@ -146,6 +146,7 @@ test("a block that is cut at any byte is read as if none of it had happened", as
     writeFileSync(torn, whole.subarray(0, bytes));
     const commands: string[] = [];
     const { validBytes } = await readAof(torn, scratch, {
+      check() {},
       execute: (request) =>
         void commands.push(
           Array.from({ length: request.count }, (_, i) => request.text(i)).join(" "),

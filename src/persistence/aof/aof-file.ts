@@ -1,20 +1,17 @@
 /**
- * The append-only file being appended to. Commands of a tick are written at once, before their
- * replies leave; when they are on disk, `fsync` says: always (before the replies), every second
- * (off the main thread), or when the OS pleases.
+ * The increment that commands are appended to. Commands of a tick are written at once, before their
+ * replies leave. `appendfsync` says when they are synced: always (before the replies), every second
+ * (off the main thread), or when the operating system does so.
  */
-import { closeSync, fdatasync, fdatasyncSync, fstatSync, ftruncateSync, openSync } from "node:fs";
-import { writeAll } from "../files.ts";
-
-export type FsyncPolicy = "always" | "everysec" | "no";
+import { OpenFile } from "../files.ts";
+import type { FsyncPolicy } from "../settings.ts";
 
 const SYNC_INTERVAL_MS = 1000;
 /** A sync that takes longer than this is slow: a write meanwhile counts as delayed by it. */
 const SLOW_SYNC_MS = 2000;
 
 export class AofFile {
-  readonly path: string;
-  readonly #fd: number;
+  readonly #file: OpenFile;
   policy: FsyncPolicy;
   /** Bytes written to this file, whole commands only. */
   size: number;
@@ -22,6 +19,8 @@ export class AofFile {
   #writeError = "";
   /** What could not be written yet. */
   #unwritten: Uint8Array = new Uint8Array(0);
+  /** There may be bytes behind `size`. */
+  #isTorn = false;
   #syncError = "";
   #writtenSinceSync = false;
   #closed = false;
@@ -32,10 +31,13 @@ export class AofFile {
 
   /** Opens or creates the file. Throws what the system says. */
   constructor(path: string, policy: FsyncPolicy) {
-    this.path = path;
     this.policy = policy;
-    this.#fd = openSync(path, "a", 0o644);
-    this.size = fstatSync(this.#fd).size;
+    this.#file = OpenFile.append(path);
+    this.size = this.#file.size;
+  }
+
+  get path(): string {
+    return this.#file.path;
   }
 
   /** Why what was written last may not be safe; "" if it is as safe as the policy promises. */
@@ -78,12 +80,8 @@ export class AofFile {
   #write(commands: Uint8Array): boolean {
     const bytes =
       this.#unwritten.length === 0 ? commands : Buffer.concat([this.#unwritten, commands]);
-    try {
-      writeAll(this.#fd, bytes, 0, bytes.length);
-    } catch (error) {
-      this.#writeError = (error as Error).message;
+    if (!this.#tryWrite(bytes)) {
       this.#unwritten = bytes.slice();
-      this.#cutBack();
       return false;
     }
     this.size += bytes.length;
@@ -93,19 +91,35 @@ export class AofFile {
     return true;
   }
 
-  /** Takes back what was written of a command that is not whole. */
-  #cutBack(): void {
+  #tryWrite(bytes: Uint8Array): boolean {
+    // A part of a command that a failed write left must go first, or it would be damage.
+    if (this.#isTorn && !this.#cutBack()) return false;
     try {
-      ftruncateSync(this.#fd, this.size);
-    } catch {
-      // The next start cuts it off as a torn tail.
+      this.#file.write(bytes);
+      return true;
+    } catch (error) {
+      this.#writeError = (error as Error).message;
+      this.#isTorn = true;
+      this.#cutBack();
+      return false;
     }
+  }
+
+  /** Removes what was written of commands that are not whole; returns whether that succeeded. */
+  #cutBack(): boolean {
+    try {
+      this.#file.truncate(this.size);
+      this.#isTorn = false;
+    } catch {
+      // The next write tries again; a start before that cuts it off as a torn tail.
+    }
+    return !this.#isTorn;
   }
 
   /** Syncs what was written. */
   sync(): void {
     try {
-      fdatasyncSync(this.#fd);
+      this.#file.sync();
       this.#writtenSinceSync = false;
       this.#syncError = "";
     } catch (error) {
@@ -118,20 +132,18 @@ export class AofFile {
     this.#syncing = true;
     this.#writtenSinceSync = false;
     this.#lastSyncMs = nowMs;
-    const fd = this.#fd;
-    fdatasync(fd, (error) => {
+    this.#file.syncLater((error) => {
       this.#syncing = false;
       this.#syncError = error?.message ?? "";
       if (error !== null) this.#writtenSinceSync = true;
-      if (this.#closed) closeSync(fd);
+      if (this.#closed) this.#file.close();
     });
   }
 
-  /** Syncs and closes. */
+  /** Closes the file; what was written since the last sync is not synced. */
   close(): void {
-    this.sync();
     this.#closed = true;
     // A sync under way still uses the descriptor; it closes it.
-    if (!this.#syncing) closeSync(this.#fd);
+    if (!this.#syncing) this.#file.close();
   }
 }

@@ -1,223 +1,250 @@
 /**
- * Reads an append-only file: an RDB in front where there is one, then commands. Read in pieces
- * with pauses between them, so that clients are answered meanwhile.
+ * Reads a part of the append-only file: an RDB at its beginning if there is one, then commands. It
+ * is read in pieces with pauses between them, so that clients are answered meanwhile.
+ *
+ * A write that was interrupted leaves a command or a transaction at the end that is not complete:
+ * a torn tail, which may be cut off. Everything else that is not as it was written is damage.
  */
-import { closeSync, fdatasyncSync, ftruncateSync, openSync, readSync } from "node:fs";
 import { latin1Text } from "../../base/bytes.ts";
+import { PendingBytes } from "../../base/pending-bytes.ts";
 import { Request } from "../../protocol/request.ts";
 import { FAILED, MORE, READY, RequestParser } from "../../protocol/request-parser.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
 import { DamageError } from "../damage-error.ts";
-import { RdbReader, type RdbReaderOptions } from "../snapshot/reader.ts";
+import { RdbReader } from "../snapshot/reader.ts";
 import { parsePlace, placeOf, type StreamPlace } from "../stream-place.ts";
+import { TransactionReader } from "../transaction-reader.ts";
 
 const PIECE_BYTES = 1 << 20;
+/** Spans of arguments are 32-bit numbers. */
+const COMMAND_BYTES_MAX = 2 ** 31 - 1;
+/** Redis reads no longer lines. */
+const ANNOTATION_BYTES_MAX = 1024;
+const ANNOTATION = /^#[ -~]*\r?$/;
 const HASH_SIGN = 35;
 const STAR = 42;
+const CR = 13;
+const LF = 10;
 
 export class AofError extends DamageError {}
 
 export interface AofSink {
-  /** Runs a command; throws where there is no such command. */
+  /**
+   * Throws if there is no such command or its number of arguments is wrong. Called for every
+   * command as soon as it is read, within a transaction too.
+   */
+  check(request: Request): void;
+  /** Runs a command that was checked. */
   execute(request: Request): void;
-  /** Told of the bytes read. */
+  /** Called with the number of bytes that were read. */
   progress(bytes: number): void;
 }
 
 export interface AofOutcome {
-  /** Up to where the file is whole. */
+  /** Up to where the file is whole: less than `totalBytes` if its tail is torn. */
   readonly validBytes: number;
   readonly totalBytes: number;
   readonly commands: number;
-  /** What has read the RDB file that it begins with; null without one. */
+  /** What has read the RDB at its beginning; null without one. */
   readonly preamble: RdbReader | null;
-  /** Where in a replication stream the data is, if the last that the file says is that. */
+  /** Where in a replication stream the data is, if that is the last thing that the file says. */
   readonly place: StreamPlace | null;
 }
 
-/** Runs a request by itself, or keeps it until the EXEC of its MULTI. */
-class Transactions {
+/** Reads the commands that follow each other in a file. */
+class CommandReader {
   readonly #sink: AofSink;
-  #queued: Request[] | null = null;
-  /** Where the MULTI that is open began. */
-  startedAt = 0;
+  readonly #pending = new PendingBytes();
+  readonly #parser = new RequestParser();
+  readonly #request = new Request();
+  readonly #transactions: TransactionReader;
+  /** File offset behind the last command or transaction that is complete. */
+  validBytes: number;
+  commands = 0;
+  place: StreamPlace | null;
 
-  constructor(sink: AofSink) {
+  /** `offset`: where in the file the commands begin; `place`: what was said before them. */
+  constructor(sink: AofSink, offset: number, place: StreamPlace | null) {
     this.#sink = sink;
+    this.#pending.offset = offset;
+    this.validBytes = offset;
+    this.place = place;
+    this.#transactions = new TransactionReader({
+      run: (request) => sink.execute(request),
+      beginBlock() {},
+      endBlock() {},
+    });
+    this.#parser.bulkBytesMax = COMMAND_BYTES_MAX;
+    this.#parser.begin(0);
   }
 
-  get open(): boolean {
-    return this.#queued !== null;
+  #fail(message: string, at: number): never {
+    throw new AofError(message, this.#pending.offset + at);
   }
 
-  take(request: Request, offset: number): void {
-    if (request.count === 1 && request.is(0, "multi")) {
-      this.#queued = [];
-      this.startedAt = offset;
-    } else if (request.count === 1 && request.is(0, "exec")) {
-      for (const queued of this.#queued ?? []) this.#sink.execute(queued);
-      this.#queued = null;
-    } else if (this.#queued !== null) {
-      this.#queued.push(copyOf(request));
-    } else {
-      this.#sink.execute(request);
+  /** Takes the next bytes of the file. Throws AofError. */
+  feed(chunk: Uint8Array): void {
+    const pending = this.#pending;
+    const parser = this.#parser;
+    if (pending.end + chunk.length > COMMAND_BYTES_MAX) {
+      this.#fail("a command of more than 2 GiB", parser.requestStart);
+    }
+    pending.append(chunk);
+    while (parser.midRequest || parser.at < pending.end) {
+      const isRead =
+        !parser.midRequest && pending.bytes[parser.at] === HASH_SIGN
+          ? this.#annotation()
+          : this.#command();
+      if (!isRead) break;
+      if (!this.#transactions.isOpen) this.validBytes = pending.offset + parser.at;
+    }
+    const from = parser.midRequest ? parser.requestStart : parser.at;
+    pending.keepFrom(from);
+    parser.rebase(-from, this.#request);
+  }
+
+  /** A line such as a time stamp, which is no command; false if it is not complete. */
+  #annotation(): boolean {
+    const { bytes, end } = this.#pending;
+    const parser = this.#parser;
+    const from = parser.at;
+    const lineEnd = bytes.subarray(0, end).indexOf(LF, from);
+    const length = (lineEnd < 0 ? end : lineEnd) - from;
+    const text = latin1Text(bytes, from, from + Math.min(length, ANNOTATION_BYTES_MAX));
+    if (length > ANNOTATION_BYTES_MAX || !ANNOTATION.test(text)) {
+      this.#fail("a line that begins with # but is no annotation", from);
+    }
+    if (lineEnd < 0) return false;
+    this.place = parsePlace(text) ?? this.place;
+    parser.begin(lineEnd + 1);
+    return true;
+  }
+
+  /** A command; false if it is not complete. */
+  #command(): boolean {
+    const { bytes, end } = this.#pending;
+    const parser = this.#parser;
+    const request = this.#request;
+    if (!parser.midRequest && bytes[parser.at] !== STAR) {
+      this.#fail("a command should begin here", parser.at);
+    }
+    const state = parser.next(bytes, end, request);
+    if (state === MORE) return false;
+    if (state === FAILED) this.#fail(parser.error.replace(/^ERR /, ""), parser.at);
+    const from = parser.requestStart;
+    if (state !== READY) this.#fail("an empty command", from);
+    const wrongEnd = wrongLineEnd(request, from);
+    if (wrongEnd >= 0) this.#fail("a line does not end with CR LF", wrongEnd);
+    try {
+      this.#sink.check(request);
+      this.#transactions.take(request);
+    } catch (error) {
+      this.#fail((error as Error).message, from);
+    }
+    this.commands++;
+    this.place = null;
+    return true;
+  }
+
+  /**
+   * To be called at the end of the file. A command that is not complete is a torn tail only if no
+   * whole command lies within it: if one does, a length before it is damaged, and cutting the tail
+   * off would lose what follows. Throws AofError.
+   */
+  finish(): void {
+    const { bytes, end } = this.#pending;
+    if (!this.#parser.midRequest) return;
+    let budget = SEARCHED_ARGUMENTS_MAX;
+    const parser = new RequestParser();
+    const request = new Request();
+    const tail = bytes.subarray(0, end);
+    for (let at = tail.indexOf(STAR, 1); at > 0; at = tail.indexOf(STAR, at + 1)) {
+      if (tail[at - 1] !== LF || tail[at - 2] !== CR) continue;
+      parser.begin(at);
+      parser.bulkBytesMax = COMMAND_BYTES_MAX;
+      const isWhole = parser.next(tail, end, request) === READY && wrongLineEnd(request, at) < 0;
+      budget -= request.count;
+      if (budget < 0 || (isWhole && this.#isKnown(request))) {
+        this.#fail(
+          `a length is wrong, for whole commands follow within this one, at byte ${this.#pending.offset + at}`,
+          0,
+        );
+      }
+    }
+  }
+
+  #isKnown(request: Request): boolean {
+    try {
+      this.#sink.check(request);
+      return true;
+    } catch {
+      return false;
     }
   }
 }
 
-function copyOf(request: Request): Request {
-  const copy = new Request();
-  const from = request.start[0]!;
-  copy.bytes = request.bytes.slice(from, from + request.spanBytes);
-  for (let i = 0; i < request.count; i++) copy.push(request.start[i]! - from, request.length[i]!);
-  return copy;
+/** A bound for the search in a tail whose bytes were chosen to make it slow. */
+const SEARCHED_ARGUMENTS_MAX = 1 << 22;
+
+/** Where a line of the request that began at `from` does not end with CR LF; -1 if all do. */
+function wrongLineEnd({ bytes, count, length, start }: Request, from: number): number {
+  const isWrong = (at: number) => bytes[at] !== CR || bytes[at + 1] !== LF;
+  const firstEnd = bytes.indexOf(CR, from);
+  if (isWrong(firstEnd)) return firstEnd;
+  for (let i = 0; i < count; i++) {
+    const at = start[i]!;
+    if (isWrong(at - 2)) return at - 2;
+    const end = at + length[i]!;
+    if (isWrong(end)) return end;
+  }
+  return -1;
 }
 
 /**
- * Reads the file into `space` (RDB in front) and `sink` (commands). A tail that is cut short is
- * no error: `validBytes` then is below `totalBytes`. Throws AofError and RdbError.
+ * Reads the file into `space` (an RDB at its beginning) and `sink` (commands). A torn tail is no
+ * error: `validBytes` is then below `totalBytes`. Throws AofError and RdbError.
  */
 export async function readAof(path: string, space: Keyspace, sink: AofSink): Promise<AofOutcome> {
   const file = Bun.file(path);
   const totalBytes = file.size;
-  const parser = new RequestParser();
-  parser.bulkBytesMax = Number.MAX_SAFE_INTEGER;
-  const request = new Request();
-  const transactions = new Transactions(sink);
   let rdb: RdbReader | null = null;
   let preamble: RdbReader | null = null;
-  let pending: Uint8Array = new Uint8Array(0);
-  let end = 0;
-  /** File offset of `pending[0]`. */
-  let base = 0;
-  let validBytes = 0;
-  let commands = 0;
-  let place: StreamPlace | null = null;
-  parser.begin(0);
-
-  const runCommands = () => {
-    for (;;) {
-      if (!parser.midRequest) {
-        if (parser.at >= end) return;
-        const mark = pending[parser.at];
-        if (mark === HASH_SIGN) {
-          // A time stamp or another remark: a line by itself.
-          const lineEnd = pending.indexOf(10, parser.at);
-          if (lineEnd < 0 || lineEnd >= end) return;
-          place = parsePlace(latin1Text(pending, parser.at, lineEnd)) ?? place;
-          parser.begin(lineEnd + 1);
-          if (!transactions.open) validBytes = base + parser.at;
-          continue;
-        }
-        if (mark !== STAR) throw new AofError("a command should begin here", base + parser.at);
-      }
-      const state = parser.next(pending, end, request);
-      if (state === MORE) return;
-      if (state === FAILED) throw new AofError(parser.error.replace(/^ERR /, ""), base + parser.at);
-      if (state !== READY) throw new AofError("an empty command", base + parser.requestStart);
-      try {
-        transactions.take(request, base + parser.requestStart);
-      } catch (error) {
-        throw new AofError((error as Error).message, base + parser.requestStart);
-      }
-      commands++;
-      place = null;
-      if (!transactions.open) validBytes = base + parser.at;
-    }
-  };
-
-  const take = (chunk: Uint8Array) => {
-    const kept = parser.midRequest ? parser.requestStart : Math.min(parser.at, end);
-    const rest = end - kept;
-    if (kept > 0 || end + chunk.length > pending.length) {
-      const room = Math.max(rest + chunk.length, rest * 2);
-      const wider = room > pending.length ? new Uint8Array(room) : pending;
-      wider.set(pending.subarray(kept, end));
-      pending = wider;
-      base += kept;
-      parser.rebase(-kept, request);
-    }
-    pending.set(chunk, rest);
-    end = rest + chunk.length;
-    runCommands();
-  };
-
+  let commands: CommandReader | null = null;
   for (let at = 0; at < totalBytes; at += PIECE_BYTES) {
-    let chunk = await file.slice(at, Math.min(totalBytes, at + PIECE_BYTES)).bytes();
-    if (at === 0 && String.fromCharCode(...chunk.subarray(0, 5)) === "REDIS") {
+    const chunk = await file.slice(at, Math.min(totalBytes, at + PIECE_BYTES)).bytes();
+    if (at === 0 && latin1Text(chunk, 0, Math.min(5, chunk.length)) === "REDIS") {
       rdb = new RdbReader({ space, keepExpired: true, checking: true });
       preamble = rdb;
     }
-    if (rdb !== null) {
-      rdb.feed(chunk);
-      sink.progress(chunk.length);
-      if (!rdb.done) continue;
-      base = rdb.offset;
-      validBytes = base;
-      place = placeOf(rdb);
-      chunk = rdb.leftover.slice();
-      rdb = null;
-    } else sink.progress(chunk.length);
-    take(chunk);
+    sink.progress(chunk.length);
+    if (rdb === null) {
+      commands ??= new CommandReader(sink, 0, null);
+      commands.feed(chunk);
+      continue;
+    }
+    rdb.feed(chunk);
+    if (!rdb.done) continue;
+    commands = behind(rdb, sink);
+    rdb = null;
   }
   if (rdb !== null) {
-    // A base that ends in the middle is damage, not a torn tail: it was renamed when it was whole.
+    // A base that ends in the middle is damage: it got its name when it was whole.
     rdb.finish();
-    place = placeOf(rdb);
-    base = rdb.offset;
-    validBytes = base;
-    take(rdb.leftover.slice());
+    commands = behind(rdb, sink);
   }
+  commands?.finish();
   return {
-    validBytes: transactions.open ? transactions.startedAt : validBytes,
+    validBytes: commands?.validBytes ?? 0,
     totalBytes,
-    commands,
+    commands: commands?.commands ?? 0,
     preamble,
-    place,
+    place: commands?.place ?? null,
   };
 }
 
-/** Cuts the file to `bytes` bytes and makes that last. */
-export function truncateFile(path: string, bytes: number): void {
-  const fd = openSync(path, "r+");
-  try {
-    ftruncateSync(fd, bytes);
-    fdatasyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Reads an RDB file into the keyspace. Throws RdbError. */
-export async function readRdb(
-  path: string,
-  options: RdbReaderOptions,
-  progress: (bytes: number) => void,
-): Promise<RdbReader> {
-  const file = Bun.file(path);
-  const reader = new RdbReader(options);
-  for (let at = 0; at < file.size && !reader.done; at += PIECE_BYTES) {
-    const chunk = await file.slice(at, Math.min(file.size, at + PIECE_BYTES)).bytes();
-    reader.feed(chunk);
-    progress(chunk.length);
-  }
-  reader.finish();
-  return reader;
-}
-
-/** The same at once, stopping everything else. Throws RdbError. */
-export function readRdbNow(path: string, space: Keyspace, keepExpired: boolean): void {
-  const reader = new RdbReader({ space, keepExpired, checking: true });
-  const fd = openSync(path, "r");
-  try {
-    while (!reader.done) {
-      const chunk = new Uint8Array(PIECE_BYTES);
-      const count = readSync(fd, chunk, 0, PIECE_BYTES, null);
-      if (count === 0) break;
-      reader.feed(chunk.subarray(0, count));
-    }
-  } finally {
-    closeSync(fd);
-  }
-  reader.finish();
+/** Reads the commands behind an RDB. */
+function behind(rdb: RdbReader, sink: AofSink): CommandReader {
+  const commands = new CommandReader(sink, rdb.offset, placeOf(rdb));
+  commands.feed(rdb.leftover.slice());
+  return commands;
 }

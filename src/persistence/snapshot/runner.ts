@@ -2,7 +2,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
 import { GrowingFile } from "../files.ts";
-import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts";
+import { Snapshot, type SnapshotOptions } from "./snapshot.ts";
 
 const SLICE_MS = 0.5;
 
@@ -12,24 +12,27 @@ export type SnapshotTask = "none" | "save" | "rewrite" | "sync";
 /** A snapshot on its way into a file. */
 export class FileSnapshot {
   readonly snapshot: Snapshot;
+  /** The name that the file gets when it is whole. */
+  readonly path: string;
   readonly #file: GrowingFile;
 
   /** Begins a snapshot of this moment. Throws where the file cannot be created. */
-  constructor(space: Keyspace, temporary: string, options: SnapshotOptions) {
-    this.#file = new GrowingFile(temporary, options.immediate);
+  constructor(space: Keyspace, path: string, options: SnapshotOptions) {
+    this.path = path;
+    this.#file = new GrowingFile(path, options.immediate);
     this.snapshot = new Snapshot(space, this.#file, options);
   }
 
   /** Waits until the file is on disk under its name. Throws what went wrong. */
-  async finish(path: string): Promise<void> {
+  async finish(): Promise<void> {
     this.snapshot.end();
-    await this.#file.finish(path);
+    await this.#file.finish();
   }
 
   /** Does all of it at once. Throws what went wrong. */
-  finishNow(path: string): void {
+  finishNow(): void {
     this.snapshot.encodeNow();
-    this.#file.finishNow(path);
+    this.#file.finishNow();
   }
 
   abandon(): void {
@@ -43,11 +46,11 @@ export interface SnapshotEnd {
   /** All entries are encoded. */
   readonly finish: () => Promise<void>;
   readonly failed: (error: Error) => void;
-  /** It is given up. */
+  /** Nobody wants it any more. */
   readonly abandon: () => void;
 }
 
-export class Snapshots {
+export class SnapshotRunner {
   readonly #clock: Clock;
   #snapshot: Snapshot | null = null;
   #end: SnapshotEnd | null = null;
@@ -77,22 +80,25 @@ export class Snapshots {
         return;
       }
       try {
-        await end.finish();
+        // One that was abandoned has had its end.
+        if (this.#end === end) await end.finish();
       } catch (error) {
         if (this.#snapshot !== snapshot) return;
-        end.failed(error as Error);
+        if (this.#end === end) end.failed(error as Error);
       }
       if (this.#snapshot === snapshot) this.#forget();
     };
     setImmediate(slice);
   }
 
-  /** What it writes is wanted no longer; it still goes on to its end. */
+  /** What it writes is wanted no longer; the walk still goes on to its end. */
   abandon(): void {
-    this.#end?.abandon();
+    const end = this.#end;
+    this.#end = null;
+    end?.abandon();
   }
 
-  /** Gives it up at once. */
+  /** Ends it at once. */
   stop(): void {
     const snapshot = this.#snapshot;
     if (snapshot === null) return;
@@ -107,5 +113,3 @@ export class Snapshots {
     this.task = "none";
   }
 }
-
-export type { SnapshotSink };

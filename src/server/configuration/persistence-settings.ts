@@ -1,6 +1,5 @@
 /** What the persistence needs of the configuration. */
-import type { FsyncPolicy } from "../../persistence/aof/aof-file.ts";
-import type { PersistenceSettings } from "../../persistence/settings.ts";
+import type { FsyncPolicy, PersistenceSettings } from "../../persistence/settings.ts";
 import { configuredPrimary } from "../replication-service.ts";
 import type { Config } from "./config.ts";
 

@@ -430,14 +430,25 @@ export class Dispatch {
     this.#replyFrom = this.#reply.at;
   }
 
-  /** Runs a command that was read from a file; throws where there is none of that name. */
-  replay(client: Client, request: Request): void {
+  /** The command that was read from a file; throws if there is none of that name and arity. */
+  commandOfFile(request: Request): Command {
     const command = this.#commands.find(request, 0);
-    const handler = command?.handler;
-    if (handler === undefined) throw new Error(`unknown command '${request.text(0)}'`);
-    if (!command!.takes(request.count)) {
-      throw new Error(`wrong number of arguments for '${request.text(0)}'`);
+    const name = () =>
+      request
+        .text(0)
+        .slice(0, 128)
+        .replace(/[^ -~]/g, "?");
+    if (command?.handler === undefined) throw new Error(`unknown command '${name()}'`);
+    if (!command.takes(request.count)) {
+      throw new Error(`wrong number of arguments for '${name()}'`);
     }
+    return command;
+  }
+
+  /** Runs a command that was read from a file. */
+  replay(client: Client, request: Request): void {
+    const command = this.commandOfFile(request);
+    const handler = command.handler!;
     const context = this.#context;
     const reply = this.#reply;
     // Before it stands what clients are told while the file is being read.
@@ -453,7 +464,7 @@ export class Dispatch {
     reply.at = start;
     reply.errors = 0;
     // Any other command may fail as it did before; after this one the next would go astray.
-    if (failed && command!.spec.name === "select") {
+    if (failed && command.spec.name === "select") {
       throw new Error(`there is no database '${request.text(1)}' (see databases)`);
     }
   }

@@ -24,7 +24,7 @@ export interface MemorySource {
   readonly keyspace: Keyspace;
   readonly config: Pick<Config, "number" | "text">;
   readonly clients: ReadonlyMap<number, Connection>;
-  readonly persistence: { readonly aofPendingBytes: number };
+  readonly persistence: { readonly figures: { readonly aofPendingBytes: number } };
   readonly replication: {
     readonly core: {
       readonly backlog: { readonly usedBytes: number } | null;
@@ -118,7 +118,7 @@ export function memoryAccount(source: MemorySource): MemoryAccount {
     backlog: core.backlog?.usedBytes ?? 0,
     replicaQueues: core.primary.queuedBytes,
     ...clientBytes(source.clients),
-    aofBuffer: persistence.aofPendingBytes,
+    aofBuffer: persistence.figures.aofPendingBytes,
   };
 }
 

@@ -2,31 +2,33 @@
 
 import type { Clock } from "../../base/clock.ts";
 import { type Figure, flag, gauge, text } from "../../base/figure.ts";
-import type { Persistence } from "../../persistence/persistence.ts";
+import type { Loader } from "../../persistence/loader.ts";
+import type { PersistenceFigures } from "../../persistence/persistence.ts";
 
 export interface PersistenceSource {
   readonly clock: Clock;
-  readonly persistence: Persistence;
+  readonly persistence: { readonly figures: PersistenceFigures; readonly loader: Loader };
   readonly keyspace: { readonly heap: { readonly usedBytes: number } };
 }
 
 export function persistenceFigures(source: PersistenceSource): Figure[] {
-  const { persistence } = source;
+  const { figures } = source.persistence;
+  const nowMs = source.clock.nowMs;
   return [
-    flag("loading", persistence.loading),
+    flag("loading", figures.loading),
     gauge("async_loading", 0),
-    ...snapshotFigures(persistence),
-    ...rdbFigures(source),
-    ...aofFigures(source),
+    ...snapshotFigures(figures),
+    ...rdbFigures(figures, nowMs),
+    ...aofFigures(figures, nowMs),
     gauge("module_fork_in_progress", 0),
     gauge("module_fork_last_cow_size", 0),
-    ...(persistence.aofEnabled ? aofFileFigures(persistence) : []),
-    ...(persistence.loading ? loadingFigures(source) : []),
+    ...(figures.aofEnabled ? aofFileFigures(figures) : []),
+    ...(figures.loading ? loadingFigures(source) : []),
   ];
 }
 
 /** Nothing is copied on write. */
-function snapshotFigures({ progress, task }: Persistence): Figure[] {
+function snapshotFigures({ progress, task }: PersistenceFigures): Figure[] {
   const { entries, total } = progress;
   const done = task === "none" || total === 0 ? 0 : entries / total;
   return [
@@ -40,40 +42,37 @@ function snapshotFigures({ progress, task }: Persistence): Figure[] {
 }
 
 /** How long the task has been under way, in seconds; -1 if it is not. */
-function runningSeconds({ clock, persistence }: PersistenceSource, task: string): number {
-  if (persistence.task !== task) return -1;
-  return Math.floor((clock.nowMs - persistence.taskStartedMs) / 1000);
+function runningSeconds(p: PersistenceFigures, task: string, nowMs: number): number {
+  return p.task === task ? Math.floor((nowMs - p.taskStartedMs) / 1000) : -1;
 }
 
 function status(ok: boolean): string {
   return ok ? "ok" : "err";
 }
 
-function rdbFigures(source: PersistenceSource): Figure[] {
-  const { persistence: p } = source;
+function rdbFigures(p: PersistenceFigures, nowMs: number): Figure[] {
   return [
     gauge("rdb_changes_since_last_save", p.changes),
     flag("rdb_bgsave_in_progress", p.task === "save"),
     gauge("rdb_last_save_time", Math.floor(p.lastSaveMs / 1000)),
     text("rdb_last_bgsave_status", status(p.lastSaveOk)),
     gauge("rdb_last_bgsave_time_sec", p.lastSaveSeconds),
-    gauge("rdb_current_bgsave_time_sec", runningSeconds(source, "save")),
+    gauge("rdb_current_bgsave_time_sec", runningSeconds(p, "save", nowMs)),
     gauge("rdb_saves", p.saves),
     gauge("rdb_last_cow_size", 0),
-    gauge("rdb_last_load_keys_expired", p.loader.expiredKeys),
-    gauge("rdb_last_load_keys_loaded", p.loader.loadedKeys),
+    gauge("rdb_last_load_keys_expired", p.expiredKeys),
+    gauge("rdb_last_load_keys_loaded", p.loadedKeys),
   ];
 }
 
-function aofFigures(source: PersistenceSource): Figure[] {
-  const { persistence: p } = source;
+function aofFigures(p: PersistenceFigures, nowMs: number): Figure[] {
   return [
     flag("aof_enabled", p.aofEnabled),
     flag("aof_rewrite_in_progress", p.task === "rewrite"),
     flag("aof_rewrite_scheduled", p.rewriteScheduled),
     gauge("aof_last_rewrite_time_sec", p.lastRewriteSeconds),
-    gauge("aof_current_rewrite_time_sec", runningSeconds(source, "rewrite")),
-    text("aof_last_bgrewrite_status", status(p.lastRewriteOk)),
+    gauge("aof_current_rewrite_time_sec", runningSeconds(p, "rewrite", nowMs)),
+    text("aof_last_bgrewrite_status", status(p.rewriteFailures === 0)),
     gauge("aof_rewrites", p.rewrites),
     gauge("aof_rewrites_consecutive_failures", p.rewriteFailures),
     text("aof_last_write_status", status(p.aofError === "")),
@@ -81,7 +80,7 @@ function aofFigures(source: PersistenceSource): Figure[] {
   ];
 }
 
-function aofFileFigures(p: Persistence): Figure[] {
+function aofFileFigures(p: PersistenceFigures): Figure[] {
   return [
     gauge("aof_current_size", p.aofBytes),
     gauge("aof_base_size", p.aofBaseBytes),
