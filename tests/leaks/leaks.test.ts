@@ -266,3 +266,45 @@ test("large values that go in and out do not pile up as garbage", async () => {
   expect(Math.max(...resident)).toBeLessThan(resident[0]! + 60 * MEGABYTE);
   socket.close();
 });
+
+describe("memory of freed values goes back to the system", () => {
+  const ways: readonly { name: string; fill: string[][]; empty: string[] }[] = [
+    {
+      name: "one string of 200 MB, by DEL",
+      fill: [["SETRANGE", "key", String(200 * MEGABYTE - 1), "x"]],
+      empty: ["DEL", "key"],
+    },
+    {
+      name: "one list of 60 MB, by UNLINK",
+      fill: times(60, () => ["RPUSH", "key", ...times(1000, () => "x".repeat(1000))]),
+      empty: ["UNLINK", "key"],
+    },
+    {
+      name: "300,000 keys, by FLUSHALL",
+      fill: [["DEBUG", "POPULATE", "300000", "key", "300"]],
+      empty: ["FLUSHALL"],
+    },
+    {
+      name: "a string in a segment beyond the first, by SET of another in its place",
+      fill: [
+        ["SETRANGE", "filler", String(512 * MEGABYTE - 1), "x"],
+        ["SETRANGE", "key", String(512 * MEGABYTE - 1), "x"],
+      ],
+      empty: ["MSET", "filler", "y", "key", "y"],
+    },
+  ];
+  test.each(ways)("$name", async ({ fill, empty }) => {
+    await using storm = await startStormdb();
+    const client = await storm.connect();
+    const resident = () => readInfoNumber(client, "memory", "used_memory_rss");
+    const before = await resident();
+    for (const command of fill) expect(await client.call(...command)).not.toStartWith("-");
+    const used = await readInfoNumber(client, "memory", "used_memory");
+    expect((await resident()) - before).toBeGreaterThan(used * 0.6);
+    expect(await client.call(...empty)).not.toStartWith("-");
+    await until(
+      "all but 30 MB has gone back",
+      async () => (await resident()) - before < 30 * MEGABYTE,
+    );
+  });
+});

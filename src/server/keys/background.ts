@@ -1,14 +1,18 @@
 /**
- * Work between commands: keys whose time has come, and memory that waits to be freed. It is done in
- * slices well below a millisecond, as long as there is more.
+ * Work between commands: keys whose time has come, memory that waits to be freed, and free memory
+ * that goes back to the system. It is done in slices well below a millisecond, as long as there is
+ * more.
  */
 import type { Clock } from "../../base/clock.ts";
+import { canGiveBack, giveBack } from "../../base/system-memory.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
 
 const SLICE_MS = 0.5;
 /** Moves of the timing wheel in a slice, and blocks freed between two looks at the clock. */
 const EXPIRE_MOVES = 2000;
 const REAP_BLOCKS = 125;
+/** Between two rounds that give memory back, of which a page has to be free for a few. */
+const SWEEP_PERIOD_MS = 1000;
 
 export interface BackgroundOptions {
   readonly keyspace: Keyspace;
@@ -27,6 +31,7 @@ export class Background {
   #timer: Timer | null = null;
   #isScheduled = false;
   #stopped = false;
+  #nextSweepMs = 0;
 
   constructor(options: BackgroundOptions) {
     this.#options = options;
@@ -50,6 +55,7 @@ export class Background {
     if (more) this.expireCapsReached++;
     while (keyspace.reaping && performance.now() < end) keyspace.reap(REAP_BLOCKS);
     more ||= keyspace.reaping;
+    more ||= this.#sweep(end);
     if (!more || this.#isScheduled || this.#stopped) return;
     this.#isScheduled = true;
     setImmediate(() => {
@@ -62,6 +68,18 @@ export class Background {
   resetStats(): void {
     this.expireMs = 0;
     this.expireCapsReached = 0;
+  }
+
+  /** Gives free memory back until `end`; returns whether there is more. */
+  #sweep(end: number): boolean {
+    const { heap } = this.#options.keyspace;
+    let nowMs = performance.now();
+    if (nowMs >= this.#nextSweepMs && !heap.sweeping) {
+      this.#nextSweepMs = nowMs + SWEEP_PERIOD_MS;
+      if (canGiveBack()) heap.beginSweep();
+    }
+    for (; heap.sweeping && nowMs < end; nowMs = performance.now()) heap.sweep(giveBack);
+    return heap.sweeping;
   }
 
   /** Removes all keys whose time has come, however long it takes. */

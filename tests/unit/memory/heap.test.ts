@@ -28,6 +28,17 @@ beforeEach(() => {
   two.reset();
 });
 
+/** After so many rounds whatever is free has been given back, except for what is always kept. */
+const ROUNDS_TO_REST = 4;
+const KEPT_BYTES = 4 * MIB;
+
+function sweepRounds(heap: Heap, rounds: number): void {
+  for (let i = 0; i < rounds; i++) {
+    heap.beginSweep();
+    while (heap.sweeping) heap.sweep(() => true);
+  }
+}
+
 /** What the test knows of a live block. */
 interface Block {
   readonly ref: number;
@@ -323,7 +334,7 @@ describe("runs", () => {
 });
 
 describe("segments", () => {
-  test("are added when the ones before are full, and given back by reset", () => {
+  test("are added when the ones before are full, and dropped when nothing in them is resident", () => {
     const heap = new Heap(3);
     const counts: number[] = [];
     const note = () => counts.push(heap.bytes.length, heap.words.length);
@@ -340,8 +351,11 @@ describe("segments", () => {
     expect(heap.check()).toEqual(4);
     heap.reset();
     note();
+    expect([heap.check(), heap.canGrow]).toEqual([0, false]);
+    sweepRounds(heap, ROUNDS_TO_REST);
+    note();
     expect([heap.check(), heap.canGrow]).toEqual([0, true]);
-    expect(counts).toEqual([1, 1, 1, 1, 2, 2, 3, 3, 1, 1]);
+    expect(counts).toEqual([1, 1, 1, 1, 2, 2, 3, 3, 3, 3, 1, 1]);
     // They can be had again.
     for (let i = 0; i < 3; i++) heap.alloc(BLOCK_BYTES_MAX);
     expect(heap.check()).toEqual(3);
@@ -362,6 +376,126 @@ describe("segments", () => {
     expect(heap.usedBytes).toEqual(used);
     heap.free(rest);
     expect(heap.hasRoomFor(4 * PAGE_BYTES + 1)).toEqual(true);
+  });
+});
+
+describe("giving memory back", () => {
+  /** What it is called with is checked, and what is given back reads as something else afterwards. */
+  function ruin(segment: Uint8Array, from: number, bytes: number): boolean {
+    assert(from % PAGE_BYTES === 0 && bytes % PAGE_BYTES === 0, "whole pages are given back");
+    assert(from >= PAGE_BYTES && from + bytes <= segment.length, "inside a segment");
+    assert(bytes <= MIB, "a slice is small");
+    // Its edges are enough: nothing else is compared in large blocks.
+    for (let at = from; at < from + bytes; at += PAGE_BYTES) segment.fill(0xee, at, at + 64);
+    return true;
+  }
+
+  test("takes only what is free, whatever happens between two slices", () =>
+    forSeeds(8, (random) => {
+      const heap = two;
+      heap.reset();
+      const blocks: Block[] = [];
+      let given = 0;
+      for (let step = 0; step < 3000; step++) {
+        const choice = random.below(8);
+        if (choice < 3) {
+          const bytes = randomSize(random);
+          const block = { ref: heap.alloc(bytes), bytes, mark: random.below(200) };
+          write(heap, block);
+          blocks.push(block);
+        } else if (choice < 5 && blocks.length > 0) {
+          const [block] = blocks.splice(random.below(blocks.length), 1);
+          assertContent(heap, block!);
+          heap.free(block!.ref);
+        } else if (choice < 6 && blocks.length > 0) {
+          const block = pick(random, blocks);
+          const bytes = block.bytes + random.below(3 * PAGE_BYTES);
+          if (heap.growInPlace(block.ref, bytes)) {
+            block.bytes = bytes;
+            write(heap, block);
+          }
+        } else {
+          if (!heap.sweeping) heap.beginSweep();
+          const before = heap.residentFreeBytes;
+          heap.sweep(ruin);
+          given += before - heap.residentFreeBytes;
+        }
+        if (step % 300 === 0) expect(heap.check()).toEqual(blocks.length);
+      }
+      expect(given).toBeGreaterThan(0);
+      for (const block of blocks) assertContent(heap, block);
+      sweepRounds(heap, ROUNDS_TO_REST);
+      expect(heap.residentFreeBytes).toBeLessThanOrEqual(KEPT_BYTES);
+      expect(heap.check()).toEqual(blocks.length);
+      for (const block of blocks) assertContent(heap, block);
+    }));
+
+  test("counts what is free and has been handed out, and no more", () => {
+    const heap = new Heap(1);
+    expect(heap.residentFreeBytes).toEqual(0);
+    const large = heap.alloc(100 * MIB);
+    expect(heap.residentFreeBytes).toEqual(0);
+    heap.free(large);
+    expect(heap.residentFreeBytes).toEqual(100 * MIB);
+    // What is used again is what is resident.
+    const again = heap.alloc(60 * MIB);
+    expect(heap.residentFreeBytes).toEqual(40 * MIB);
+    expect(heap.growInPlace(again, 70 * MIB)).toEqual(true);
+    expect(heap.residentFreeBytes).toEqual(30 * MIB);
+    // Asking for room takes none.
+    expect(heap.hasRoomFor(900 * MIB)).toEqual(true);
+    expect(heap.residentFreeBytes).toEqual(30 * MIB);
+    sweepRounds(heap, ROUNDS_TO_REST);
+    expect(heap.residentFreeBytes).toEqual(KEPT_BYTES);
+    heap.reset();
+    expect(heap.residentFreeBytes).toEqual(70 * MIB + KEPT_BYTES);
+    sweepRounds(heap, ROUNDS_TO_REST);
+    expect(heap.residentFreeBytes).toEqual(KEPT_BYTES);
+    heap.check();
+  });
+
+  test("leaves what comes and goes alone", () => {
+    const heap = one;
+    sweepRounds(heap, ROUNDS_TO_REST);
+    for (let round = 0; round < 20; round++) {
+      heap.free(heap.alloc(20 * MIB));
+      sweepRounds(heap, 1);
+      expect(heap.residentFreeBytes).toEqual(20 * MIB);
+    }
+  });
+
+  test("stops where the system refuses", () => {
+    const heap = one;
+    heap.free(heap.alloc(20 * MIB));
+    const before = heap.residentFreeBytes;
+    let calls = 0;
+    for (let round = 0; round < ROUNDS_TO_REST; round++) {
+      heap.beginSweep();
+      while (heap.sweeping) {
+        heap.sweep(() => {
+          calls++;
+          return false;
+        });
+      }
+    }
+    expect([calls, heap.residentFreeBytes]).toEqual([1, before]);
+    heap.check();
+  });
+
+  test("includes what a heap had before it took another's place", () => {
+    const heap = new Heap(3);
+    for (let i = 0; i < 2; i++) {
+      heap.alloc(BLOCK_BYTES_MAX);
+      const other = new Heap(3);
+      const kept = { ref: other.alloc(5 * MIB), bytes: 5 * MIB, mark: 77 };
+      write(other, kept);
+      heap.adopt(other);
+      expect(heap.check()).toEqual(1);
+      expect(heap.residentFreeBytes).toBeGreaterThanOrEqual(BLOCK_BYTES_MAX);
+      sweepRounds(heap, ROUNDS_TO_REST);
+      expect([heap.check(), heap.residentFreeBytes, heap.bytes.length]).toEqual([1, 0, 1]);
+      assertContent(heap, kept);
+    }
   });
 });
 

@@ -6,7 +6,7 @@ import { type Heap, OutOfMemory, roundedBytes } from "../../../src/memory/heap.t
  * as a heap that is full to the last byte would. Returns what ends that.
  */
 export function runShort(heap: Heap, blocks: number): () => void {
-  const { alloc, free } = heap;
+  const { alloc, free, hasRoomFor } = heap;
   const freed = new Map<number, number>();
   let left = blocks;
   heap.alloc = (bytes) => {
@@ -16,6 +16,8 @@ export function runShort(heap: Heap, blocks: number): () => void {
     else if (left-- <= 0) throw new OutOfMemory("the test says so");
     return alloc.call(heap, bytes);
   };
+  heap.hasRoomFor = (bytes) =>
+    (left > 0 || (freed.get(roundedBytes(bytes)) ?? 0) > 0) && hasRoomFor.call(heap, bytes);
   heap.free = (ref) => {
     const size = heap.usableBytes(ref);
     freed.set(size, (freed.get(size) ?? 0) + 1);
@@ -24,6 +26,7 @@ export function runShort(heap: Heap, blocks: number): () => void {
   return () => {
     heap.alloc = alloc;
     heap.free = free;
+    heap.hasRoomFor = hasRoomFor;
   };
 }
 
