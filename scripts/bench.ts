@@ -8,6 +8,7 @@ import { bgsave, fsync, load } from "./benchmarks/durability.ts";
 import { cli, growth, idle, memory, speed } from "./benchmarks/engine.ts";
 import { blocking, connections, expiry, publish, transactions } from "./benchmarks/messaging.ts";
 import { lag, replicas, resync } from "./benchmarks/replication.ts";
+import { stalls } from "./benchmarks/stalls.ts";
 
 const USAGE = `Usage: scripts/bench [--rounds N] [--quick] [--only PART,...] [--tests GET,SET,...]
 
@@ -26,6 +27,8 @@ expiry   how long after its time a key expires, with a million of them
 replicas SET with one and two replicas attached
 resync   all data to a new replica: time, and what a client of the primary feels, 5 million keys
 lag      how far a replica is behind under load
+stalls   the worst GET while something happens to a value of 4 million elements, or of 500 MB
+         (--value string, --value list: only of this type)
 connect  memory per idle connection of 10,000, and PING while 1,000 subscribers get messages
 `;
 
@@ -39,6 +42,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   fsync,
   load,
   bgsave,
+  stalls,
   publish,
   blocking,
   exec: transactions,

@@ -6,9 +6,11 @@
  *     bun load.ts exec PORT CLIENTS TRANSACTIONS COMMANDS
  *     bun load.ts expiry PORT KEYS SECONDS
  *     bun load.ts idle PORT CONNECTIONS
+ *     bun load.ts stalls PORT PID
  *
- * Each prints one line of JSON.
+ * Each prints one line of JSON; `stalls` prints one for every line that it reads.
  */
+import { readFileSync } from "node:fs";
 import type { Socket } from "bun";
 
 const [kind, port, ...rest] = process.argv.slice(2);
@@ -203,12 +205,45 @@ async function idle(): Promise<object> {
   return {};
 }
 
+/**
+ * GETs one after another until it is killed; says for each line of input what the worst was since
+ * the last line: on the clock, and in CPU time of the server's main thread, which other processes
+ * on the machine do not lengthen.
+ */
+async function stalls(): Promise<object> {
+  const [pid] = numbers as [number];
+  const line = await Line.open();
+  const get = command("GET", "absent");
+  const cpuMs = () =>
+    Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "latin1").split(" ")[0]) / 1e6;
+  let worst = { wallMs: 0, cpuMs: 0 };
+  let startedMs = performance.now();
+  let startedCpuMs = cpuMs();
+  const note = () => {
+    worst.wallMs = Math.max(worst.wallMs, performance.now() - startedMs);
+    worst.cpuMs = Math.max(worst.cpuMs, cpuMs() - startedCpuMs);
+  };
+  process.stdin.on("data", () => {
+    // The one under way counts with what it has taken so far.
+    note();
+    console.log(JSON.stringify(worst));
+    worst = { wallMs: 0, cpuMs: 0 };
+  });
+  for (;;) {
+    startedMs = performance.now();
+    startedCpuMs = cpuMs();
+    await line.ask(get, 5);
+    note();
+  }
+}
+
 const KINDS: Readonly<Record<string, () => Promise<object>>> = {
   publish,
   blocking,
   exec,
   expiry,
   idle,
+  stalls,
 };
 console.log(JSON.stringify(await KINDS[kind!]!()));
 process.exit(0);
