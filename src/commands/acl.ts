@@ -20,13 +20,13 @@ const PASSWORD_BITS_MAX = 4096;
 
 /** The SHA-256 sums of the user's passwords, in hexadecimal. */
 function passwords(c: Context): string[] {
-  const { password } = c.server;
+  const { password } = c.server.access;
   if (password === "") return [];
   return [new Bun.CryptoHasher("sha256").update(Buffer.from(password, "latin1")).digest("hex")];
 }
 
 function flags(c: Context): string[] {
-  return ["on", ...(c.server.password === "" ? ["nopass"] : []), "sanitize-payload"];
+  return ["on", ...(c.server.access.password === "" ? ["nopass"] : []), "sanitize-payload"];
 }
 
 function list(c: Context): void {

@@ -44,7 +44,7 @@ function blockingPop(c: Context, atHead: boolean): void {
     c.reply.array(2);
     c.reply.bulk(args.bytes, args.start[i]!, args.length[i]!);
     popFirst(c, ref, i, atHead);
-    const out = c.effect(2);
+    const out = c.propagateInstead(2);
     out?.text(atHead ? "LPOP" : "RPOP");
     out?.copy(args, i);
     return;
@@ -60,7 +60,7 @@ function blockingMove(c: Context, timeoutIndex: number, fromHead: boolean, toHea
     return;
   }
   if (!move(c, fromHead, toHead)) return;
-  const out = c.effect(5);
+  const out = c.propagateInstead(5);
   if (out === null) return;
   out.text("LMOVE");
   out.copy(c.args, 1);
@@ -146,7 +146,7 @@ export const BLOCKING_LIST_COMMANDS: readonly CommandSpec[] = [
     summary: "Removes and returns elements of the first list among several, and waits if need be.",
     arity: -5,
     flags: "write blocking movablekeys",
-    keys: [{ at: 2, counted: true, flags: "RW access delete" }],
+    keys: [{ at: 2, keynum: true, flags: "RW access delete" }],
     syntax: "timeout/double numkeys key ... <where: LEFT | RIGHT> [COUNT count]",
     handler: blmpop,
   },

@@ -1,8 +1,9 @@
 /** Commands about the connection and about clients. */
 import * as errors from "../protocol/errors.ts";
 import { REDIS_VERSION } from "../version.ts";
-import type { Client, Context } from "./context.ts";
+import type { Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
+import type { Client } from "./services/client.ts";
 import type { CommandSpec } from "./spec/command.ts";
 import { subcommands } from "./spec/subcommand.ts";
 
@@ -26,7 +27,7 @@ function echo(c: Context): void {
 
 /** Without a password the default user takes any. */
 function isRight(c: Context, user: string, password: string): boolean {
-  const wanted = c.server.password;
+  const wanted = c.server.access.password;
   return user === "default" && (wanted === "" || sameSecret(password, wanted));
 }
 
@@ -46,7 +47,7 @@ function auth(c: Context): void {
     c.syntaxError();
     return;
   }
-  if (args.count === 2 && server.password === "") {
+  if (args.count === 2 && server.access.password === "") {
     reply.error(errors.NO_PASSWORD_SET);
     return;
   }
@@ -140,7 +141,7 @@ function quit(c: Context): void {
 
 function reset(c: Context): void {
   const { client } = c;
-  c.server.reset(client);
+  c.server.clients.reset(client);
   client.protocol = 2;
   client.database = c.keyspace.databases[0]!;
   client.name = "";
@@ -148,7 +149,7 @@ function reset(c: Context): void {
   if (client.replyMode !== "skip") client.replyMode = "on";
   client.noEvict = false;
   client.noTouch = false;
-  client.authenticated = c.server.password === "";
+  client.authenticated = c.server.access.password === "";
   c.reply.protocol = 2;
   c.reply.simple("RESET");
 }
@@ -200,7 +201,7 @@ function readType(c: Context, index: number): string | null {
 }
 
 function allClients(c: Context): Client[] {
-  const { clients, linkClient } = c.server;
+  const { all: clients, linkClient } = c.server.clients;
   return linkClient === null ? [...clients.values()] : [...clients.values(), linkClient];
 }
 
@@ -216,7 +217,7 @@ function clientList(c: Context): void {
     for (let i = 3; i < args.count; i++) {
       const id = c.integer(i, "ERR Invalid client ID");
       if (Number.isNaN(id)) return;
-      const client = server.clients.get(id);
+      const client = server.clients.all.get(id);
       if (client !== undefined) clients.push(client);
     }
   } else if (args.count !== 2) {
@@ -232,7 +233,7 @@ function clientKill(c: Context): void {
     const address = args.text(2);
     for (const client of allClients(c)) {
       if (client.address !== address) continue;
-      server.kill(client, caller);
+      server.clients.kill(client, caller);
       reply.ok();
       return;
     }
@@ -278,7 +279,7 @@ function clientKill(c: Context): void {
   for (const client of allClients(c)) {
     if (skipCaller && client === caller) continue;
     if (!filters.every((filter) => filter(client))) continue;
-    server.kill(client, caller);
+    server.clients.kill(client, caller);
     killed++;
   }
   reply.integer(killed);
@@ -334,7 +335,7 @@ function clientPause(c: Context): void {
     c.reply.error("ERR timeout is negative");
     return;
   }
-  c.server.pause(c.nowMs + ms, writesOnly);
+  c.server.clients.pause(c.nowMs + ms, writesOnly);
   c.reply.ok();
 }
 
@@ -351,12 +352,12 @@ function clientUnblock(c: Context): void {
   }
   const id = c.integer(2);
   if (Number.isNaN(id)) return;
-  const client = c.server.clients.get(id);
-  reply.integer(client !== undefined && c.server.unblock(client, withError) ? 1 : 0);
+  const client = c.server.clients.all.get(id);
+  reply.integer(client !== undefined && c.server.clients.unblock(client, withError) ? 1 : 0);
 }
 
 function clientUnpause(c: Context): void {
-  c.server.unpause();
+  c.server.clients.unpause();
   c.reply.ok();
 }
 
@@ -442,7 +443,7 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
   {
     name: "ping",
     whileSubscribed: true,
-    quickArguments: 2,
+    batchTimedArgsMax: 2,
     group: "connection",
     since: "1.0.0",
     complexity: "O(1)",
@@ -455,7 +456,7 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "echo",
-    quickArguments: 2,
+    batchTimedArgsMax: 2,
     group: "connection",
     since: "1.0.0",
     complexity: "O(1)",

@@ -28,7 +28,7 @@ function sleep(c: Context): void {
 function setActiveExpire(c: Context): void {
   const on = c.integer(2);
   if (Number.isNaN(on)) return;
-  c.server.activeExpiry = on !== 0;
+  c.server.expiry.isActive = on !== 0;
   c.reply.ok();
 }
 
@@ -233,7 +233,7 @@ const DEBUG_COMMANDS: Readonly<Record<string, DebugCommand>> = {
 
 function debug(c: Context): void {
   const { args, reply } = c;
-  if (!c.server.mayDebug(c.client)) {
+  if (!c.server.access.mayDebug(c.client)) {
     reply.error(errors.DEBUG_NOT_ALLOWED);
     return;
   }

@@ -93,11 +93,11 @@ function expire(c: Context, unitMs: number, relative: boolean): void {
   if (time <= c.nowMs && !c.keyspace.frozen) {
     c.db.remove(ref);
     c.changed(GENERIC_EVENT, "del", 1);
-    c.effectDelete(1);
+    c.propagateDelete(1);
   } else {
     c.db.setExpiry(ref, time);
     c.changed(GENERIC_EVENT, "expire", 1);
-    c.effectExpire(1, time);
+    c.propagateExpireAt(1, time);
   }
   c.dirty++;
   c.reply.integer(1);

@@ -3,16 +3,27 @@ import { globMatch } from "../base/glob.ts";
 import * as errors from "../protocol/errors.ts";
 import type { Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
-import type { Command, CommandSpec, KeySpec } from "./spec/command.ts";
+import type { CommandSpec } from "./spec/command.ts";
+import type { CommandView } from "./spec/command-info.ts";
+import {
+  forEachKey,
+  KEYS_FOUND,
+  type KeySpec,
+  type KeysOutcome,
+  keyFlagNames,
+  NO_KEYS,
+  WRONG_COUNT,
+  WRONG_KEYNUM,
+} from "./spec/key-specs.ts";
 import { subcommands } from "./spec/subcommand.ts";
 import { type Argument, parseSyntax } from "./spec/syntax.ts";
 
 // ── COMMAND INFO ─────────────────────────────────────────────────────────────────────────────
 
 /** First key, last key and step as in Redis's older description of keys. */
-function legacyKeys(command: Command): readonly [number, number, number] {
+function legacyKeys(command: CommandView): readonly [number, number, number] {
   const specs = command.spec.keys ?? [];
-  if (specs.length === 0 || specs.some((spec) => spec.counted)) return [0, 0, 0];
+  if (specs.length === 0 || specs.some((spec) => spec.keynum)) return [0, 0, 0];
   const last = specs.at(-1)!;
   const lastKey = last.last ?? 0;
   return [specs[0]!.at, lastKey < 0 ? lastKey : last.at + lastKey, last.step ?? 1];
@@ -43,8 +54,8 @@ function replyKeySpec(c: Context, spec: KeySpec): void {
   replyNumbers(c, { index: spec.at });
   reply.text("find_keys");
   reply.map(2);
-  replyTexts(c, ["type", spec.counted ? "keynum" : "range", "spec"]);
-  if (spec.counted) replyNumbers(c, { keynumidx: 0, firstkey: 1, keystep: 1 });
+  replyTexts(c, ["type", spec.keynum ? "keynum" : "range", "spec"]);
+  if (spec.keynum) replyNumbers(c, { keynumidx: 0, firstkey: 1, keystep: 1 });
   else replyNumbers(c, { lastkey: spec.last ?? 0, keystep: spec.step ?? 1, limit: 0 });
 }
 
@@ -57,7 +68,7 @@ function replyNumbers(c: Context, numbers: Readonly<Record<string, number>>): vo
   }
 }
 
-function replyInfo(c: Context, command: Command | undefined): void {
+function replyInfo(c: Context, command: CommandView | undefined): void {
   const { reply } = c;
   if (command === undefined) {
     reply.null();
@@ -85,7 +96,7 @@ function replyInfo(c: Context, command: Command | undefined): void {
   for (const sub of subcommands) replyInfo(c, sub);
 }
 
-function all(c: Context): Command[] {
+function all(c: Context): CommandView[] {
   return [...c.server.commands.commands.values()];
 }
 
@@ -145,7 +156,7 @@ function replyArguments(c: Context, items: readonly Argument[]): void {
   for (const item of items) replyArgument(c, item);
 }
 
-function replyDocs(c: Context, command: Command): void {
+function replyDocs(c: Context, command: CommandView): void {
   const { reply } = c;
   const { spec } = command;
   const items = parseSyntax(spec.syntax ?? "", spec.keys?.length ?? 0);
@@ -229,54 +240,29 @@ function list(c: Context): void {
   for (const command of names) reply.text(command.fullName);
 }
 
-/** Indexes of the keys of the command line that starts at argument 2, with their flags. */
-function findKeys(c: Context): { readonly at: number; readonly flags: string }[] | null {
+const KEY_ERRORS: Readonly<Record<KeysOutcome, string>> = {
+  [KEYS_FOUND]: "",
+  [NO_KEYS]: errors.NO_KEY_ARGUMENTS,
+  [WRONG_COUNT]: errors.INVALID_KEY_COUNT,
+  [WRONG_KEYNUM]: "ERR Invalid arguments specified for command",
+};
+
+/** Index and flag bits of each key of the command line that starts at argument 2; null with the error replied. */
+function findKeys(c: Context): readonly (readonly [index: number, bits: number])[] | null {
   const { args, reply } = c;
   let command = c.server.commands.byName(args.text(2));
   if (command?.subcommands !== undefined && args.count > 3) {
     command = command.subcommands.get(args.text(3).toLowerCase());
   }
-  const count = args.count - 2;
   if (command === undefined) {
     reply.error(errors.INVALID_COMMAND);
     return null;
   }
-  const specs = command.spec.keys ?? [];
-  if (specs.length === 0) {
-    reply.error(errors.NO_KEY_ARGUMENTS);
-    return null;
-  }
-  if (!command.takes(count)) {
-    reply.error(errors.INVALID_KEY_COUNT);
-    return null;
-  }
-  const found: { at: number; flags: string }[] = [];
-  const has = (word: string) => {
-    for (let i = 3; i < args.count; i++) if (args.is(i, word)) return true;
-    return false;
-  };
-  for (const spec of specs) {
-    let first = spec.at;
-    let last: number;
-    if (spec.counted) {
-      const keys = Number(args.text(2 + spec.at));
-      first = spec.at + 1;
-      last = spec.at + keys;
-      if (!(keys >= 1) || last >= count) {
-        reply.error("ERR Invalid arguments specified for command");
-        return null;
-      }
-    } else {
-      last = (spec.last ?? 0) < 0 ? count + spec.last! : first + (spec.last ?? 0);
-    }
-    for (let i = first; i <= last && i < count; i += spec.step ?? 1) {
-      const plain = spec.without !== undefined && !has(spec.without.option);
-      // Here it is known what they vary with.
-      const flags = plain ? spec.without!.flags : spec.flags.replace(" variable_flags", "");
-      found.push({ at: i + 2, flags });
-    }
-  }
-  return found;
+  const found: [number, number][] = [];
+  const outcome = forEachKey(command, args, (index, bits) => found.push([index, bits]), 2);
+  if (outcome === KEYS_FOUND) return found;
+  reply.error(KEY_ERRORS[outcome]);
+  return null;
 }
 
 function getkeys(c: Context): void {
@@ -284,7 +270,7 @@ function getkeys(c: Context): void {
   const keys = findKeys(c);
   if (keys === null) return;
   reply.array(keys.length);
-  for (const { at } of keys) reply.bulk(args.bytes, args.start[at]!, args.length[at]!);
+  for (const [index] of keys) reply.bulk(args.bytes, args.start[index]!, args.length[index]!);
 }
 
 function getkeysandflags(c: Context): void {
@@ -292,10 +278,10 @@ function getkeysandflags(c: Context): void {
   const keys = findKeys(c);
   if (keys === null) return;
   reply.array(keys.length);
-  for (const { at, flags } of keys) {
+  for (const [index, bits] of keys) {
     reply.array(2);
-    reply.bulk(args.bytes, args.start[at]!, args.length[at]!);
-    const names = words(flags);
+    reply.bulk(args.bytes, args.start[index]!, args.length[index]!);
+    const names = keyFlagNames(bits);
     reply.set(names.length);
     for (const name of names) reply.simple(name);
   }

@@ -371,7 +371,7 @@ const objectSubcommand = subcommands({
 export const KEY_COMMANDS: readonly CommandSpec[] = [
   {
     name: "del",
-    quickArguments: 0,
+    batchTimedArgsMax: 0,
     group: "generic",
     since: "1.0.0",
     complexity: PER_KEY,
@@ -398,7 +398,7 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "exists",
-    quickArguments: 8,
+    batchTimedArgsMax: 8,
     group: "generic",
     since: "1.0.0",
     complexity: PER_KEY,
@@ -412,7 +412,7 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "touch",
-    quickArguments: 8,
+    batchTimedArgsMax: 8,
     group: "generic",
     since: "3.2.1",
     complexity: PER_KEY,
@@ -426,7 +426,7 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "type",
-    quickArguments: 2,
+    batchTimedArgsMax: 2,
     group: "generic",
     since: "1.0.0",
     complexity: "O(1)",
@@ -563,7 +563,7 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "select",
-    quickArguments: 2,
+    batchTimedArgsMax: 2,
     group: "connection",
     since: "1.0.0",
     complexity: "O(1)",
@@ -587,7 +587,7 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "dbsize",
-    quickArguments: 1,
+    batchTimedArgsMax: 1,
     group: "server",
     since: "1.0.0",
     complexity: "O(1)",

@@ -1,8 +1,10 @@
 /** LATENCY: spikes of latency by event, and the distribution of commands' latencies. */
 import { shownArgument } from "../protocol/errors.ts";
-import type { Context, LatencySample } from "./context.ts";
+import type { Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
-import { bucketUsec, type Command, type CommandSpec } from "./spec/command.ts";
+import type { LatencySample } from "./services/figures.ts";
+import { bucketUsec, type CommandSpec } from "./spec/command.ts";
+import type { CommandView } from "./spec/command-info.ts";
 import { subcommands } from "./spec/subcommand.ts";
 
 /** The worst of the samples in ms. */
@@ -11,7 +13,7 @@ function worstMs(samples: readonly LatencySample[]): number {
 }
 
 function latest(c: Context): void {
-  const { events } = c.server.latency;
+  const { events } = c.server.figures.latency;
   c.reply.array(events.size);
   for (const [name, samples] of events) {
     const last = samples.at(-1)!;
@@ -24,7 +26,7 @@ function latest(c: Context): void {
 }
 
 function history(c: Context): void {
-  const samples = c.server.latency.events.get(c.args.text(2)) ?? [];
+  const samples = c.server.figures.latency.events.get(c.args.text(2)) ?? [];
   c.reply.array(samples.length);
   for (const sample of samples) {
     c.reply.array(2);
@@ -36,7 +38,7 @@ function history(c: Context): void {
 function reset(c: Context): void {
   const names: string[] = [];
   for (let i = 2; i < c.args.count; i++) names.push(c.args.text(i));
-  c.reply.integer(c.server.latency.reset(names));
+  c.reply.integer(c.server.figures.latency.reset(names));
 }
 
 // ── GRAPH and DOCTOR ─────────────────────────────────────────────────────────────────────────
@@ -77,7 +79,7 @@ function drawGraph(name: string, samples: readonly LatencySample[], nowMs: numbe
 
 function graph(c: Context): void {
   const name = c.args.text(2);
-  const samples = c.server.latency.events.get(name);
+  const samples = c.server.figures.latency.events.get(name);
   if (samples === undefined) {
     c.reply.error(`ERR No samples available for event '${shownArgument(name)}'`);
   } else c.reply.verbatim("txt", drawGraph(name, samples, c.nowMs));
@@ -87,7 +89,7 @@ function report(c: Context): string {
   if (c.server.config.number("latency-monitor-threshold") === 0) {
     return 'Latency monitoring is off. Switch it on with "CONFIG SET latency-monitor-threshold <milliseconds>": everything that takes longer is then recorded.\n';
   }
-  const { events } = c.server.latency;
+  const { events } = c.server.figures.latency;
   if (events.size === 0) return "No latency spike was recorded since the last reset.\n";
   const lines = [...events].map(([name, samples]) => {
     const average = samples.reduce((sum, sample) => sum + sample.ms, 0) / samples.length;
@@ -120,7 +122,7 @@ function cumulative(histogram: Float64Array): readonly (readonly [number, number
 
 function histogram(c: Context): void {
   const { args, reply, server } = c;
-  let commands: Command[] = [];
+  let commands: CommandView[] = [];
   if (args.count === 2) commands = [...server.commands.commands.values()];
   for (let i = 2; i < args.count; i++) {
     const command = server.commands.byName(args.text(i));

@@ -174,7 +174,7 @@ export function popFromAny(c: Context, { first, last, atHead, count }: PopOption
     c.reply.array(2);
     c.reply.bulk(args.bytes, args.start[i]!, args.length[i]!);
     const taken = popSome(c, ref, i, atHead, count);
-    const out = c.effect(3);
+    const out = c.propagateInstead(3);
     if (out !== null) {
       out.text(atHead ? "LPOP" : "RPOP");
       out.copy(args, i);
@@ -522,7 +522,7 @@ export const MOVE_KEYS = [keyAt(1, "RW access delete"), keyAt(2, "RW insert")];
 export const LIST_COMMANDS: readonly CommandSpec[] = [
   {
     name: "lpush",
-    quickArguments: 4,
+    batchTimedArgsMax: 4,
     group: "list",
     since: "1.0.0",
     complexity: PUSH_COMPLEXITY,
@@ -535,7 +535,7 @@ export const LIST_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "rpush",
-    quickArguments: 4,
+    batchTimedArgsMax: 4,
     group: "list",
     since: "1.0.0",
     complexity: PUSH_COMPLEXITY,
@@ -548,7 +548,7 @@ export const LIST_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "lpushx",
-    quickArguments: 4,
+    batchTimedArgsMax: 4,
     group: "list",
     since: "2.2.0",
     complexity: PUSH_COMPLEXITY,
@@ -561,7 +561,7 @@ export const LIST_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "rpushx",
-    quickArguments: 4,
+    batchTimedArgsMax: 4,
     group: "list",
     since: "2.2.0",
     complexity: PUSH_COMPLEXITY,
@@ -574,7 +574,7 @@ export const LIST_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "lpop",
-    quickArguments: 2,
+    batchTimedArgsMax: 2,
     group: "list",
     since: "1.0.0",
     complexity: POP_COMPLEXITY,
@@ -587,7 +587,7 @@ export const LIST_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "rpop",
-    quickArguments: 2,
+    batchTimedArgsMax: 2,
     group: "list",
     since: "1.0.0",
     complexity: POP_COMPLEXITY,
@@ -612,7 +612,7 @@ export const LIST_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "llen",
-    quickArguments: 2,
+    batchTimedArgsMax: 2,
     group: "list",
     since: "1.0.0",
     complexity: "O(1)",
@@ -728,7 +728,7 @@ export const LIST_COMMANDS: readonly CommandSpec[] = [
     summary: "Removes and returns elements of the first list among several keys that exists.",
     arity: -4,
     flags: "write movablekeys",
-    keys: [{ at: 1, counted: true, flags: "RW access delete" }],
+    keys: [{ at: 1, keynum: true, flags: "RW access delete" }],
     syntax: "numkeys key ... <where: LEFT | RIGHT> [COUNT count]",
     handler: lmpop,
   },

@@ -140,7 +140,7 @@ function restore(c: Context): void {
   if (isThere) c.changed(GENERIC_EVENT, "restore", 1);
   else if (present !== 0) c.changed(GENERIC_EVENT, "del", 1);
   c.dirty++;
-  const out = c.effect(ttl === 0 ? 5 : 6);
+  const out = c.propagateInstead(ttl === 0 ? 5 : 6);
   if (out !== null) {
     out.text("RESTORE");
     out.copy(args, 1);

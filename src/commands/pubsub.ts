@@ -67,9 +67,9 @@ function unsubscribe(c: Context, kind: Kind): void {
 }
 
 function replyReceivers(c: Context, receivers: number): void {
-  c.isLong = receivers + c.server.pubsub.nameCount(PATTERN) > QUICK_STEPS;
+  c.timedAlone = receivers + c.server.pubsub.nameCount(PATTERN) > QUICK_STEPS;
   c.reply.integer(receivers);
-  c.repeatOnReplicas();
+  c.propagateToReplicas();
 }
 
 function publish(c: Context): void {
@@ -168,7 +168,7 @@ export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
   }),
   {
     name: "publish",
-    quickArguments: 3,
+    batchTimedArgsMax: 3,
     group: "pubsub",
     since: "2.0.0",
     complexity: "O(N+M), N being the number of receivers and M of patterns",
@@ -181,7 +181,7 @@ export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "spublish",
-    quickArguments: 3,
+    batchTimedArgsMax: 3,
     group: "pubsub",
     since: "7.0.0",
     complexity: "O(N), N being the number of receivers",

@@ -1,6 +1,7 @@
 /** Commands about replication. */
 import * as errors from "../protocol/errors.ts";
-import type { Context, FailoverTarget } from "./context.ts";
+import type { Context } from "./context.ts";
+import type { FailoverTarget } from "./services/replication.ts";
 import type { CommandSpec } from "./spec/command.ts";
 
 const PORT_MAX = 65535;
@@ -25,7 +26,7 @@ function replicaof(c: Context): void {
     reply.simple("OK Already connected to specified master");
     return;
   }
-  replication.follow(host, port);
+  replication.replicateFrom(host, port);
   reply.ok();
 }
 
@@ -106,12 +107,12 @@ function psync(c: Context): void {
   const offset = c.integer(2);
   if (Number.isNaN(offset)) return;
   // Replicas name the next byte that they want, counted from 1.
-  const error = replication.sync(client, id, offset - 1);
+  const error = replication.acceptReplica(client, id, offset - 1);
   if (error !== "") reply.error(error);
 }
 
 function sync(c: Context): void {
-  const error = c.server.replication.sync(c.client, "", -1);
+  const error = c.server.replication.acceptReplica(c.client, "", -1);
   if (error !== "") c.reply.error(error);
 }
 

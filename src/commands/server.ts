@@ -9,7 +9,7 @@ import { subcommands } from "./spec/subcommand.ts";
 function info(c: Context): void {
   const sections: string[] = [];
   for (let i = 1; i < c.args.count; i++) sections.push(c.args.text(i));
-  c.reply.verbatim("txt", c.server.info(sections));
+  c.reply.verbatim("txt", c.server.figures.info(sections));
 }
 
 function time(c: Context): void {
@@ -40,12 +40,12 @@ function shutdown(c: Context): void {
     return;
   }
   if (abort) {
-    if (c.server.abortShutdown()) reply.ok();
+    if (c.server.process.abortShutdown()) reply.ok();
     else reply.error("ERR No shutdown in progress.");
     return;
   }
   const mode = save === 1 ? "nosave" : save === 2 ? "save" : "default";
-  const error = c.server.shutdown({ mode, force, now, caller: c.client });
+  const error = c.server.process.shutdown({ mode, force, now, caller: c.client });
   if (error !== "") reply.error(errors.SHUTDOWN_FAILED);
 }
 
@@ -82,7 +82,7 @@ function configSet(c: Context): void {
 }
 
 function configResetstat(c: Context): void {
-  c.server.resetStats();
+  c.server.figures.resetStats();
   c.reply.ok();
 }
 
@@ -123,7 +123,7 @@ function slowlogGet(c: Context): void {
     count = c.integerWithin(2, -1, Number.POSITIVE_INFINITY, wrong);
     if (Number.isNaN(count)) return;
   }
-  const { entries } = c.server.slowlog;
+  const { entries } = c.server.figures.slowlog;
   const shown = count < 0 ? entries : entries.slice(0, count);
   reply.array(shown.length);
   for (const entry of shown) {
@@ -139,7 +139,7 @@ function slowlogGet(c: Context): void {
 }
 
 function slowlogReset(c: Context): void {
-  c.server.slowlog.reset();
+  c.server.figures.slowlog.reset();
   c.reply.ok();
 }
 
@@ -149,7 +149,7 @@ function monitor(c: Context): void {
     return;
   }
   // Who is one already gets no reply, as in Redis.
-  if (c.server.monitor(c.client)) c.reply.ok();
+  if (c.server.clients.monitor(c.client)) c.reply.ok();
 }
 
 const configCommand = subcommands({ group: "server", flags: "admin noscript loading stale" });
@@ -303,7 +303,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
         "2.2.12",
         2,
         "Returns the number of entries of the slow log.",
-        (c) => c.reply.integer(c.server.slowlog.entries.length),
+        (c) => c.reply.integer(c.server.figures.slowlog.entries.length),
         { tips: "request_policy:all_nodes response_policy:agg_sum nondeterministic_output" },
       ),
       slowlogCommand("reset", "2.2.12", 2, "Empties the slow log.", slowlogReset, {

@@ -108,7 +108,7 @@ function set(c: Context): void {
 
 /** What is to be repeated of a SET with an expiry names its time, not how far off it is. */
 function setEffect(c: Context, value: number, expireAtMs: number): void {
-  const out = c.effect(5);
+  const out = c.propagateInstead(5);
   if (out === null) return;
   out.text("SET");
   out.copy(c.args, 1);
@@ -148,7 +148,7 @@ function getdel(c: Context): void {
   if (ref === 0) return;
   c.db.remove(ref);
   c.changed(GENERIC_EVENT, "del", 1);
-  c.effectDelete(1);
+  c.propagateDelete(1);
   c.dirty++;
 }
 
@@ -167,17 +167,17 @@ function getex(c: Context): void {
   if (options & (EXAT | PXAT) && expireAtMs <= c.nowMs) {
     c.db.remove(ref);
     c.changed(GENERIC_EVENT, "del", 1);
-    c.effectDelete(1);
+    c.propagateDelete(1);
     c.dirty++;
   } else if (expireAtMs !== NO_EXPIRY) {
     c.db.setExpiry(ref, expireAtMs);
     c.changed(GENERIC_EVENT, "expire", 1);
-    c.effectExpire(1, expireAtMs);
+    c.propagateExpireAt(1, expireAtMs);
     c.dirty++;
   } else if (options & PERSIST && c.db.expiryOf(ref) >= 0) {
     c.db.clearExpiry(ref);
     c.changed(GENERIC_EVENT, "persist", 1);
-    const out = c.effect(2);
+    const out = c.propagateInstead(2);
     out?.text("PERSIST");
     out?.copy(c.args, 1);
     c.dirty++;
@@ -408,7 +408,7 @@ function incrbyfloat(c: Context): void {
   const { start, length: lengths, bytes } = args;
   c.db.setText(ref, bytes, start[1]!, lengths[1]!, text, 0, text.length, KEEP_EXPIRY);
   c.changed(STRING_EVENT, "incrbyfloat", 1);
-  const out = c.effect(4);
+  const out = c.propagateInstead(4);
   if (out !== null) {
     out.text("SET");
     out.copy(args, 1);
@@ -498,7 +498,7 @@ const EXPIRATION =
 export const STRING_COMMANDS: readonly CommandSpec[] = [
   {
     name: "set",
-    quickArguments: 7,
+    batchTimedArgsMax: 7,
     group: "string",
     since: "1.0.0",
     complexity: "O(1)",
@@ -520,7 +520,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "get",
-    quickArguments: 2,
+    batchTimedArgsMax: 2,
     group: "string",
     since: "1.0.0",
     complexity: "O(1)",
@@ -533,7 +533,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "getdel",
-    quickArguments: 2,
+    batchTimedArgsMax: 2,
     group: "string",
     since: "6.2.0",
     complexity: "O(1)",
@@ -546,7 +546,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "getex",
-    quickArguments: 4,
+    batchTimedArgsMax: 4,
     group: "string",
     since: "6.2.0",
     complexity: "O(1)",
@@ -559,7 +559,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "getset",
-    quickArguments: 3,
+    batchTimedArgsMax: 3,
     group: "string",
     since: "1.0.0",
     complexity: "O(1)",
@@ -573,7 +573,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "setnx",
-    quickArguments: 3,
+    batchTimedArgsMax: 3,
     group: "string",
     since: "1.0.0",
     complexity: "O(1)",
@@ -587,7 +587,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "setex",
-    quickArguments: 4,
+    batchTimedArgsMax: 4,
     group: "string",
     since: "2.0.0",
     complexity: "O(1)",
@@ -601,7 +601,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "psetex",
-    quickArguments: 4,
+    batchTimedArgsMax: 4,
     group: "string",
     since: "2.6.0",
     complexity: "O(1)",
@@ -615,7 +615,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "mset",
-    quickArguments: 9,
+    batchTimedArgsMax: 9,
     group: "string",
     since: "1.0.1",
     complexity: "O(N), N being the number of keys",
@@ -642,7 +642,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "mget",
-    quickArguments: 9,
+    batchTimedArgsMax: 9,
     group: "string",
     since: "1.0.0",
     complexity: "O(N), N being the number of keys",
@@ -656,7 +656,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "append",
-    quickArguments: 3,
+    batchTimedArgsMax: 3,
     group: "string",
     since: "2.0.0",
     complexity: "O(M), M being the length of what is appended",
@@ -669,7 +669,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "strlen",
-    quickArguments: 2,
+    batchTimedArgsMax: 2,
     group: "string",
     since: "2.2.0",
     complexity: "O(1)",
@@ -719,7 +719,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "incr",
-    quickArguments: 2,
+    batchTimedArgsMax: 2,
     group: "string",
     since: "1.0.0",
     complexity: "O(1)",
@@ -732,7 +732,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "decr",
-    quickArguments: 2,
+    batchTimedArgsMax: 2,
     group: "string",
     since: "1.0.0",
     complexity: "O(1)",
@@ -745,7 +745,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "incrby",
-    quickArguments: 3,
+    batchTimedArgsMax: 3,
     group: "string",
     since: "1.0.0",
     complexity: "O(1)",
@@ -758,7 +758,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "decrby",
-    quickArguments: 3,
+    batchTimedArgsMax: 3,
     group: "string",
     since: "1.0.0",
     complexity: "O(1)",

@@ -46,7 +46,7 @@ const AT_ONCE = "noscript loading stale fast allow_busy";
 export const TRANSACTION_COMMANDS: readonly CommandSpec[] = [
   {
     name: "multi",
-    quickArguments: 1,
+    batchTimedArgsMax: 1,
     group: "transactions",
     since: "1.2.0",
     complexity: "O(1)",
@@ -93,7 +93,7 @@ export const TRANSACTION_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "unwatch",
-    quickArguments: 1,
+    batchTimedArgsMax: 1,
     group: "transactions",
     since: "2.2.0",
     complexity: "O(1)",

@@ -1,26 +1,30 @@
-/** What is to be done when a directive has a value: the parts of the server keep it in their own form. */
+/** What a change of a directive does: parts of the server keep its value in a form of their own. */
 import type { LogLevel } from "../base/log.ts";
 import { parseEventClasses } from "../commands/events.ts";
 import { type Config, outputLimits } from "./configuration/config.ts";
 import { persistenceSettings } from "./configuration/persistence-settings.ts";
-import type { Server } from "./server.ts";
+import type { Parts } from "./parts.ts";
 
-type Effect = (server: Server, config: Config) => void;
+/** Replication's own settings and what follows from them. */
+interface ConfiguredParts extends Parts {
+  readonly replication: Parts["replication"] & { configure(): void };
+}
+
+type Effect = (parts: Parts, config: Config) => void;
 
 /** Directives that are not here are read where they are needed. */
 const EFFECTS: Readonly<Record<string, Effect>> = {
-  "replica-read-only": (server) => server.updateExpiry(),
   loglevel: ({ log }, config) => {
     log.level = config.text("loglevel") as LogLevel;
   },
   logfile: ({ log }, config) => {
     log.file = config.unicode("logfile");
   },
-  maxmemory: ({ dispatch }, config) => {
-    dispatch.memoryMax = config.number("maxmemory");
+  maxmemory: ({ refusals }, config) => {
+    refusals.memoryMax = config.number("maxmemory");
   },
-  "latency-tracking": ({ dispatch }, config) => {
-    dispatch.tracking = config.flag("latency-tracking");
+  "latency-tracking": ({ timing }, config) => {
+    timing.tracking = config.flag("latency-tracking");
   },
   "proto-max-bulk-len": ({ intake }, config) => {
     intake.bulkBytesMax = config.number("proto-max-bulk-len");
@@ -40,11 +44,11 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   requirepass: ({ clients }, config) => {
     // Without a password there is nothing that a client could be asked for.
     if (config.text("requirepass") !== "") return;
-    for (const client of clients.values()) client.authenticated = true;
+    for (const client of clients.all.values()) client.authenticated = true;
   },
-  "notify-keyspace-events": (server, config) => {
-    server.events.setClasses(parseEventClasses(config.text("notify-keyspace-events")));
-    server.hookAdded();
+  "notify-keyspace-events": (parts, config) => {
+    parts.events.setClasses(parseEventClasses(config.text("notify-keyspace-events")));
+    parts.hookAdded();
   },
   "list-max-listpack-size": ({ keyspace }, config) => {
     keyspace.chain.setNodeLimit(config.number("list-max-listpack-size"));
@@ -61,27 +65,26 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   },
 };
 
-/** To be called once, when all parts are there. */
-export function applyDirectives(server: Server): void {
-  for (const effect of Object.values(EFFECTS)) effect(server, server.config);
-  applyGroups(server);
+/** Called once, when all parts are there. */
+export function applyDirectives(parts: ConfiguredParts): void {
+  for (const effect of Object.values(EFFECTS)) effect(parts, parts.config);
+  applyGroups(parts);
 }
 
 /** The directive has been changed. */
-export function applyDirective(server: Server, name: string): void {
-  applyGroups(server);
-  EFFECTS[name]?.(server, server.config);
-  if (name === "appendonly") switchAppendOnly(server);
+export function applyDirective(parts: ConfiguredParts, name: string): void {
+  applyGroups(parts);
+  EFFECTS[name]?.(parts, parts.config);
+  if (name === "appendonly") switchAppendOnly(parts);
 }
 
-/** Those of persistence and replication, which take theirs together. */
-function applyGroups(server: Server): void {
-  server.persistence.configure(persistenceSettings(server.config));
-  server.replication.configure();
-  server.updateRefusals();
+/** Persistence and replication take their settings as one object. */
+function applyGroups(parts: ConfiguredParts): void {
+  parts.persistence.configure(persistenceSettings(parts.config));
+  parts.replication.configure();
 }
 
-function switchAppendOnly({ config, log, persistence }: Server): void {
+function switchAppendOnly({ config, log, persistence }: Parts): void {
   const error = persistence.setAppendOnly(config.flag("appendonly"));
   if (error !== "") log.warning(`Can't switch the append only file: ${error}`);
 }

@@ -1,22 +1,21 @@
 /** Ties replication to connections, configuration and commands. */
 import { join } from "node:path";
 import type {
-  Client,
   FailoverTarget,
   ReplicationService,
   ReplicaView,
-} from "../commands/context.ts";
+} from "../commands/services/replication.ts";
 import { temporaryName } from "../persistence/files.ts";
 import * as errors from "../protocol/errors.ts";
 import { Failover, hostOf } from "../replication/failover.ts";
 import type { Peer } from "../replication/primary.ts";
 import { Replication, type ReplicationSettings } from "../replication/replication.ts";
-import { type Config, outputLimits } from "./configuration/config.ts";
+import { replicationSettings } from "./configuration/replication-settings.ts";
 import type { Connection } from "./connections/connection.ts";
 import type { Output } from "./connections/output.ts";
 import { AckWaits } from "./execution/ack-waits.ts";
 import { PrimaryClient } from "./execution/primary-client.ts";
-import type { Server } from "./server.ts";
+import type { Parts } from "./parts.ts";
 
 /** What replication sees of a connection. */
 class ConnectionPeer implements Peer {
@@ -41,7 +40,7 @@ class ConnectionPeer implements Peer {
   get isOwed(): boolean {
     // Replies to what it has said together with PSYNC are not even queued yet.
     const isRunning = this.#output.executing === this.#client;
-    return isRunning || this.#client.queued || this.#client.backlogBytes > 0;
+    return isRunning || this.#client.queued || this.#client.unsentBytes > 0;
   }
 
   write(bytes: Uint8Array, from: number, length: number): number {
@@ -60,29 +59,26 @@ class ConnectionPeer implements Peer {
   }
 }
 
-export class ServerReplication implements ReplicationService {
-  readonly #server: Server;
-  readonly #close: (client: Connection) => void;
+export class ServerReplication implements ReplicationService<Connection> {
+  readonly #parts: Parts;
   readonly core: Replication;
   readonly failoverState: Failover;
   readonly ackWaits: AckWaits;
   readonly #primaryClient: PrimaryClient;
   #settings: ReplicationSettings;
 
-  constructor(
-    server: Server,
-    close: (client: Connection) => void,
-    release: (client: Connection, reached: number) => void,
-  ) {
-    this.#server = server;
-    this.#close = close;
-    const { clock, config, keyspace, log, persistence, propagation, secrets } = server;
+  /** `parts` need not be complete yet. */
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    const { clock, config, keyspace, log, persistence, propagation, secrets } = parts;
     const primaryClient = new PrimaryClient(
       keyspace.databases[0]!,
+      () => parts.dispatch,
+      log,
       () => this.core.link?.lastIoMs ?? 0,
     );
     this.#primaryClient = primaryClient;
-    this.#settings = replicationSettings(server);
+    this.#settings = this.#readSettings();
     this.core = new Replication({
       clock,
       log,
@@ -92,7 +88,7 @@ export class ServerReplication implements ReplicationService {
       propagation,
       settings: () => this.#settings,
       temporaryPath: () => temporaryName(join(config.unicode("dir"), "temp-sync")),
-      apply: (request) => server.dispatch.apply(primaryClient, request),
+      apply: (request) => primaryClient.run(request),
       applied: {
         get databaseIndex() {
           return primaryClient.database.index;
@@ -103,12 +99,16 @@ export class ServerReplication implements ReplicationService {
       },
       onRole: () => this.#roleChanged(),
       onReplace: () => {
-        for (const database of keyspace.databases) server.events.emptying(database);
+        for (const database of keyspace.databases) parts.events.emptying(database);
       },
       onLink: (isUp) => this.#linkChanged(isUp),
       onAck: () => this.#acked(),
     });
-    this.ackWaits = new AckWaits(clock, (position) => this.countAt(position), release);
+    this.ackWaits = new AckWaits(
+      clock,
+      (position) => this.countAt(position),
+      (client, reached) => parts.clients.answer(client, (writer) => writer.integer(reached)),
+    );
     this.failoverState = new Failover({
       primary: this.core.primary,
       position: () => {
@@ -117,7 +117,7 @@ export class ServerReplication implements ReplicationService {
         return this.core.position;
       },
       requestAcks: () => this.core.requestAcks(),
-      pauseWrites: (paused) => server.holdWrites(paused),
+      pauseWrites: (paused) => parts.clients.holdWrites(paused),
       followTarget: (host, port) => {
         this.#remember(host, port);
         this.core.follows(host, port, true);
@@ -129,8 +129,16 @@ export class ServerReplication implements ReplicationService {
 
   /** Directives may have changed. */
   configure(): void {
-    this.#settings = replicationSettings(this.#server);
+    this.#settings = this.#readSettings();
     this.core.configure();
+    this.updateRefusals();
+    this.updateExpiry();
+  }
+
+  #readSettings(): ReplicationSettings {
+    const { config } = this.#parts;
+    // The port that it listens on is known only when it does.
+    return replicationSettings(config, () => this.#parts.listeners.port);
   }
 
   get isReplica(): boolean {
@@ -168,53 +176,72 @@ export class ServerReplication implements ReplicationService {
 
   // ── Roles ──────────────────────────────────────────────────────────────────────────────────
 
-  follow(host: string, port: number): void {
+  replicateFrom(host: string, port: number): void {
     this.#remember(host, port);
     this.core.follows(host, port);
   }
 
   promote(): void {
-    this.#server.config.keep("replicaof", "");
+    this.#parts.config.keep("replicaof", "");
     this.core.promote();
   }
 
   #remember(host: string, port: number): void {
-    this.#server.config.keep("replicaof", `${host} ${port}`);
+    this.#parts.config.keep("replicaof", `${host} ${port}`);
   }
 
   #roleChanged(): void {
-    this.#server.roleChanged();
+    const { background, clients } = this.#parts;
+    this.updateExpiry();
+    if (this.isReplica) clients.unblockForRole();
+    else background.plan();
+    this.updateRefusals();
+  }
+
+  /** Clients do not write to a read-only replica, so it leaves expired keys to the primary's DEL. */
+  updateExpiry(): void {
+    const { config, keyspace, pause } = this.#parts;
+    // While clients are paused the data set must not change either.
+    keyspace.keepsExpired = pause.isOn || (this.isReplica && config.flag("replica-read-only"));
+  }
+
+  /** What clients are refused may have changed. */
+  updateRefusals(): void {
+    const { refusals } = this.#parts;
+    refusals.writeRefusal = this.writeRefusal;
+    refusals.readRefusal = this.readRefusal;
   }
 
   /** What CLIENT LIST shows of the link; null while it is down. */
-  get linkClient(): Client | null {
+  get linkClient(): Connection | null {
     return this.core.link?.isUp ? this.#primaryClient : null;
   }
 
   #linkChanged(isUp: boolean): void {
     if (isUp) {
-      this.#primaryClient.id = this.#server.nextClientId();
+      this.#primaryClient.id = this.#parts.clients.nextId();
       this.#primaryClient.address = this.core.link!.address;
       this.#primaryClient.createdMs = Date.now();
       this.failoverState.succeeded();
     }
     if (!isUp) this.failoverState.failed();
-    this.#server.updateRefusals();
+    this.updateRefusals();
   }
 
   #acked(): void {
     this.ackWaits.check();
     this.failoverState.advance();
-    this.#server.updateRefusals();
+    this.updateRefusals();
   }
 
   // ── Replicas ───────────────────────────────────────────────────────────────────────────────
 
-  #peer(client: Client): Peer {
-    return new ConnectionPeer(client as Connection, this.#close, this.#server.output);
+  #peer(client: Connection): Peer {
+    const { clients, output } = this.#parts;
+    return new ConnectionPeer(client, (peer) => clients.close(peer), output);
   }
 
-  announce(client: Client, field: "port" | "ip" | "capa" | "rdb-only", value: string): void {
+  announce(client: Connection, field: "port" | "ip" | "capa" | "rdb-only", value: string): void {
     const replica = this.core.primary.announce(this.#peer(client));
     if (field === "port") replica.port = Number(value);
     else if (field === "ip") replica.ip = value;
@@ -223,20 +250,19 @@ export class ServerReplication implements ReplicationService {
     else if (value === "psync2") replica.capaPsync2 = true;
   }
 
-  acknowledge(client: Client, position: number): void {
+  acknowledge(client: Connection, position: number): void {
     this.core.primary.acknowledge(client.id, position);
   }
 
-  sync(client: Client, id: string, position: number): string {
-    const connection = client as Connection;
+  acceptReplica(client: Connection, id: string, position: number): string {
     // A second request of the same replica says nothing new.
-    if (connection.isReplica) return "";
+    if (client.isReplica) return "";
     const { refusal } = this.core;
     if (refusal !== "") return refusal;
-    connection.isReplica = true;
+    client.isReplica = true;
     this.core.primary.announce(this.#peer(client)).isPlain = id === "";
     this.core.follow(this.#peer(client), id, position);
-    this.#server.updateRefusals();
+    this.updateRefusals();
     return "";
   }
 
@@ -245,7 +271,7 @@ export class ServerReplication implements ReplicationService {
     // It leads back to this server, which is handing its part over.
     if (this.failoverState.state !== "no-failover") return errors.FAILOVER_IN_PROGRESS;
     if (id !== this.core.id) return "ERR PSYNC FAILOVER replid must match my replid.";
-    this.#server.log.warning("Failover request received, this server becomes the primary");
+    this.#parts.log.warning("Failover request received, this server becomes the primary");
     this.promote();
     return "";
   }
@@ -263,17 +289,17 @@ export class ServerReplication implements ReplicationService {
     return this.isReplica || primary.countAt(position) === online.length;
   }
 
-  lastWriteOf(client: Client): number {
+  lastWriteOf(client: Connection): number {
     if (client.hasWritten) {
-      this.#server.propagation.flush();
+      this.#parts.propagation.flush();
       client.hasWritten = false;
       client.lastWritePosition = this.core.position;
     }
     return client.lastWritePosition;
   }
 
-  waitForAcks(client: Client, position: number, count: number, timeoutMs: number): void {
-    this.ackWaits.add(client as Connection, position, count, timeoutMs);
+  waitForAcks(client: Connection, position: number, count: number, timeoutMs: number): void {
+    this.ackWaits.add(client, position, count, timeoutMs);
     this.core.requestAcks();
   }
 
@@ -291,7 +317,7 @@ export class ServerReplication implements ReplicationService {
 
   /** Why clients may not write now, or "". */
   get writeRefusal(): string {
-    const { config } = this.#server;
+    const { config } = this.#parts;
     if (this.isReplica) return config.flag("replica-read-only") ? errors.READ_ONLY_REPLICA : "";
     const wanted = config.number("min-replicas-to-write");
     if (wanted === 0 || config.number("min-replicas-max-lag") === 0) return "";
@@ -302,7 +328,7 @@ export class ServerReplication implements ReplicationService {
   get readRefusal(): string {
     const { link } = this.core;
     const isStale = link !== null && !link.isUp;
-    const serves = this.#server.config.flag("replica-serve-stale-data");
+    const serves = this.#parts.config.flag("replica-serve-stale-data");
     return isStale && !serves ? errors.PRIMARY_DOWN : "";
   }
 
@@ -321,44 +347,6 @@ export class ServerReplication implements ReplicationService {
   tick(): void {
     this.core.tick();
     this.failoverState.advance();
-    this.#server.updateRefusals();
+    this.updateRefusals();
   }
-}
-
-/** The primary that the configuration names; null without one. */
-export function configuredPrimary(
-  config: Config,
-): { readonly host: string; readonly port: number } | null {
-  const [host, port] = config.words("replicaof");
-  const isOne = host?.toLowerCase() === "no" && port?.toLowerCase() === "one";
-  return port === undefined || isOne ? null : { host: host!, port: Number(port) };
-}
-
-function replicationSettings(server: Server): ReplicationSettings {
-  const { config } = server;
-  const [hardBytes, softBytes, softSeconds] = outputLimits(
-    config.text("client-output-buffer-limit"),
-  ).get("slave")!;
-  const ms = (name: string) => config.number(name) * 1000;
-  return {
-    diskless: config.flag("repl-diskless-sync"),
-    disklessDelayMs: ms("repl-diskless-sync-delay"),
-    disklessReplicasMax: config.number("repl-diskless-sync-max-replicas"),
-    timeoutMs: ms("repl-timeout"),
-    pingPeriodMs: ms("repl-ping-replica-period"),
-    maxLagMs: ms("min-replicas-max-lag"),
-    hardBytes,
-    softBytes,
-    softMs: softSeconds * 1000,
-    backlogBytes: config.number("repl-backlog-size"),
-    backlogTtlMs: ms("repl-backlog-ttl"),
-    user: config.text("masteruser"),
-    password: config.text("masterauth"),
-    announceIp: config.text("replica-announce-ip"),
-    // The port that it listens on is known only when it does.
-    get announcePort() {
-      return config.number("replica-announce-port") || server.port;
-    },
-    disklessLoad: config.text("repl-diskless-load") as ReplicationSettings["disklessLoad"],
-  };
 }

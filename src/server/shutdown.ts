@@ -1,13 +1,15 @@
-/** The regular end of the server: replicas get all writes first, and the data is saved. */
+/** SHUTDOWN: waits for replicas, saves, and exits. */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { Client, ShutdownRequest } from "../commands/context.ts";
+import type { ProcessService, ShutdownRequest } from "../commands/services/process.ts";
 import type { Persistence } from "../persistence/persistence.ts";
 import { SHUTDOWN_FAILED } from "../protocol/errors.ts";
+import type { Clients } from "./clients.ts";
+import type { Connection } from "./connections/connection.ts";
 import type { Propagation } from "./execution/propagation.ts";
 import type { ServerReplication } from "./replication-service.ts";
 
-export interface DepartureOptions {
+export interface ShutdownOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly persistence: Persistence;
@@ -15,41 +17,38 @@ export interface DepartureOptions {
   readonly replication: ServerReplication;
   /** `shutdown-timeout`. */
   readonly timeoutMs: () => number;
-  readonly holdWrites: (held: boolean) => void;
-  /** Ends the wait of the client that asked, with an error. */
-  readonly refuse: (caller: Client, error: string) => void;
-  /** All is done. */
+  readonly clients: Clients;
+  /** Called when everything is saved. */
   readonly end: () => void;
 }
 
-export class Departure {
-  readonly #options: DepartureOptions;
-  /** It waits until replicas have the stream up to the position. */
+export class Shutdown implements ProcessService<Connection> {
+  readonly #options: ShutdownOptions;
+  /** Replicas have to get the stream up to `position` first. */
   #waiting: {
-    readonly request: ShutdownRequest;
+    readonly request: ShutdownRequest<Connection>;
     readonly position: number;
     readonly untilMs: number;
   } | null = null;
 
-  constructor(options: DepartureOptions) {
+  constructor(options: ShutdownOptions) {
     this.#options = options;
   }
 
-  /** Returns why it cannot be, or "": then the end has come, or waits for replicas. */
-  begin(request: ShutdownRequest): string {
-    const { clock, holdWrites, log, propagation, replication, timeoutMs } = this.#options;
+  shutdown(request: ShutdownRequest<Connection>): string {
+    const { clients, clock, log, propagation, replication, timeoutMs } = this.#options;
     log.notice("User requested shutdown...");
     const { caller, now } = request;
     const waitMs = now ? 0 : timeoutMs();
-    // Who asks a second time does not want to wait.
+    // A second SHUTDOWN does not wait.
     if (waitMs === 0 || this.#waiting !== null) return this.#leave(request);
     propagation.flush();
     const { position } = replication;
     if (replication.haveAll(position)) return this.#leave(request);
     log.notice("Waiting for replicas before shutting down.");
     this.#waiting = { request, position, untilMs: clock.nowMs + waitMs };
-    holdWrites(true);
-    // The caller waits, for more replicas than there can be: it is answered only if nothing comes of it.
+    clients.holdWrites(true);
+    // Block the caller with a WAIT that cannot be met; it is answered only if the shutdown is aborted.
     if (caller !== null) replication.waitForAcks(caller, position, Number.POSITIVE_INFINITY, 0);
     else replication.core.requestAcks();
     replication.core.pump();
@@ -62,7 +61,7 @@ export class Departure {
     return Math.max(0, Math.round(this.#waiting.untilMs - this.#options.clock.nowMs));
   }
 
-  /** Ends once the replicas have all, or have had time enough. */
+  /** Exits once the replicas have everything, or the timeout is over. */
   advance(): void {
     if (this.#waiting === null) return;
     const { clock, log, replication } = this.#options;
@@ -70,20 +69,20 @@ export class Departure {
     const haveAll = replication.haveAll(position);
     if (!haveAll && clock.nowMs < untilMs) return;
     if (!haveAll) log.warning("Some replicas do not have all writes; shutting down anyway.");
-    if (this.#leave(request) !== "") this.abort();
+    if (this.#leave(request) !== "") this.abortShutdown();
   }
 
-  /** Returns whether there was anything to abort. */
-  abort(): boolean {
+  abortShutdown(): boolean {
     if (this.#waiting === null) return false;
+    const { clients } = this.#options;
     const { caller } = this.#waiting.request;
     this.#waiting = null;
-    this.#options.holdWrites(false);
-    if (caller !== null) this.#options.refuse(caller, SHUTDOWN_FAILED);
+    clients.holdWrites(false);
+    if (caller !== null) clients.endWait(caller, SHUTDOWN_FAILED);
     return true;
   }
 
-  #leave({ force, mode }: ShutdownRequest): string {
+  #leave({ force, mode }: ShutdownRequest<Connection>): string {
     const { end, log, persistence } = this.#options;
     const error = persistence.close(mode);
     if (error !== "" && !force) {

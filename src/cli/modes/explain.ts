@@ -21,7 +21,7 @@ function builtInFacts(doc: CommandDoc): Facts {
   const spec = COMMANDS.find((one) => one.name === name);
   const found = sub === undefined ? spec : spec?.subcommands?.find((one) => one.name === sub);
   const keys = (found?.keys ?? []).map((key) => {
-    const where = key.counted
+    const where = key.keynum
       ? `as many as argument ${key.at} says`
       : key.last === undefined || key.last === 0
         ? `argument ${key.at}`

@@ -3,91 +3,22 @@
  * categories, COMMAND INFO and DOCS, help in the cli and line in the README.
  */
 import type { Context } from "../context.ts";
+import type { CommandInfo, CommandView } from "./command-info.ts";
+import * as bits from "./command-info.ts";
+import { type KeyPlace, placesOf } from "./key-specs.ts";
 
 export type Handler = (c: Context) => void;
 
-/** Where a command's keys are, as in the key specifications of COMMAND INFO. */
-export interface KeySpec {
-  /** Flags such as "RW access update". */
-  readonly flags: string;
-  /** Index of the first key; of the number of keys where `counted`. */
-  readonly at: number;
-  /** Index of the last key relative to the first; negative counts from the end of the arguments. */
-  readonly last?: number;
-  readonly step?: number;
-  /** The argument at `at` says how many keys follow it. */
-  readonly counted?: boolean;
-  readonly notes?: string;
-  /** Other flags for a call that lacks an option (in lower case). */
-  readonly without?: { readonly option: string; readonly flags: string };
-}
-
-export interface CommandSpec {
-  /** In lower case; for a subcommand its own name only. */
-  readonly name: string;
-  readonly group:
-    | "string"
-    | "list"
-    | "generic"
-    | "connection"
-    | "server"
-    | "pubsub"
-    | "transactions"
-    | "cluster";
-  readonly since: string;
-  readonly complexity: string;
-  readonly summary: string;
-  /** Arguments, name included; at least that many if negative. A subcommand counts its container. */
-  readonly arity: number;
-  /** Space-separated, in Redis's words. */
-  readonly flags: string;
-  /** ACL categories beyond those that flags and group imply, without "@". */
-  readonly categories?: string;
-  readonly keys?: readonly KeySpec[];
-  /** The arguments, in the notation of syntax.ts. */
-  readonly syntax?: string;
-  /** Hints for clients, as in COMMAND INFO. */
-  readonly tips?: string;
-  readonly deprecated?: { readonly since: string; readonly replacedBy: string };
-  /** Not in COMMAND DOCS's usual set ("syscmd"). */
-  readonly docFlags?: string;
+export interface CommandSpec extends CommandInfo {
   readonly handler?: Handler;
-  /** Runs at once even between MULTI and EXEC. */
-  readonly immediate?: true;
-  /** Changes nothing, but replicas are to get it: CLIENT PAUSE holds it with the writing commands. */
-  readonly mayReplicate?: true;
-  /** Clients of RESP2 that listen to channels may call it. */
-  readonly whileSubscribed?: true;
-  /**
-   * With at most this many arguments the command takes a constant time; such calls in a pipeline
-   * are timed together, because reading the clock would cost more than most of them.
-   */
-  readonly quickArguments?: number;
   readonly subcommands?: readonly CommandSpec[];
 }
-
-export const WRITE = 1;
-export const DENY_OOM = 2;
-export const NO_AUTH_NEEDED = 4;
-export const SKIP_SLOWLOG = 8;
-export const ADMIN = 16;
-export const FAST = 32;
-export const MAY_RUN_PAUSED = 64;
-export const ALLOWED_LOADING = 128;
-export const READ_ONLY = 256;
-export const NO_MULTI = 512;
-export const IMMEDIATE = 1024;
-export const WHILE_SUBSCRIBED = 2048;
-export const STALE = 4096;
-export const MAY_REPLICATE = 8192;
-/** It is about the connection that it came by, or the process. */
-export const NO_SCRIPT = 16384;
 
 /** Latencies are counted in buckets of powers of two of µs, 8 to a doubling. */
 const HISTOGRAM_BUCKETS = 27 * 8;
 
-/** A command at run time: its entry and what was counted. */
-export class Command {
+/** A command at run time: its entry, and what was counted. */
+export class Command implements CommandView {
   readonly spec: CommandSpec;
   /** "get", "config|get". */
   readonly fullName: string;
@@ -96,9 +27,10 @@ export class Command {
   readonly bits: number;
   readonly handler: Handler | undefined;
   readonly subcommands: ReadonlyMap<string, Command> | undefined;
-  readonly quickArguments: number;
+  readonly keys: readonly KeyPlace[];
+  readonly batchTimedArgsMax: number;
 
-  /** Calls that are not yet in the figures below. */
+  /** Calls of the present batch that have not been timed yet. */
   untimedCalls = 0;
   calls = 0;
   /** µs spent. */
@@ -114,32 +46,32 @@ export class Command {
     this.nameBytes = Buffer.from(spec.name, "latin1");
     this.arity = spec.arity;
     this.handler = spec.handler;
-    this.quickArguments = spec.quickArguments ?? 0;
+    this.keys = placesOf(spec.keys ?? []);
+    this.batchTimedArgsMax = spec.batchTimedArgsMax ?? 0;
     const flags = new Set(spec.flags.split(" "));
     this.bits =
-      (flags.has("write") ? WRITE : 0) |
-      (flags.has("denyoom") ? DENY_OOM : 0) |
-      (flags.has("no_auth") ? NO_AUTH_NEEDED : 0) |
-      (flags.has("skip_slowlog") ? SKIP_SLOWLOG : 0) |
-      (flags.has("loading") ? ALLOWED_LOADING : 0) |
-      (flags.has("admin") ? ADMIN : 0) |
-      (flags.has("fast") ? FAST : 0) |
-      (flags.has("readonly") ? READ_ONLY : 0) |
-      (flags.has("no_multi") ? NO_MULTI : 0) |
-      (flags.has("stale") ? STALE : 0) |
-      (flags.has("noscript") ? NO_SCRIPT : 0) |
-      (spec.immediate ? IMMEDIATE : 0) |
-      (spec.whileSubscribed ? WHILE_SUBSCRIBED : 0) |
-      (spec.mayReplicate ? MAY_REPLICATE : 0) |
-      (spec.name === "client" || container === "client" ? MAY_RUN_PAUSED : 0);
+      (flags.has("write") ? bits.WRITE : 0) |
+      (flags.has("denyoom") ? bits.DENY_OOM : 0) |
+      (flags.has("no_auth") ? bits.NO_AUTH_NEEDED : 0) |
+      (flags.has("skip_slowlog") ? bits.SKIP_SLOWLOG : 0) |
+      (flags.has("loading") ? bits.ALLOWED_LOADING : 0) |
+      (flags.has("admin") ? bits.ADMIN : 0) |
+      (flags.has("fast") ? bits.FAST : 0) |
+      (flags.has("readonly") ? bits.READ_ONLY : 0) |
+      (flags.has("no_multi") ? bits.NO_MULTI : 0) |
+      (flags.has("stale") ? bits.STALE : 0) |
+      (flags.has("noscript") ? bits.NO_SCRIPT : 0) |
+      (spec.immediate ? bits.IMMEDIATE : 0) |
+      (spec.whileSubscribed ? bits.WHILE_SUBSCRIBED : 0) |
+      (spec.mayReplicate ? bits.MAY_REPLICATE : 0) |
+      (spec.name === "client" || container === "client" ? bits.MAY_RUN_PAUSED : 0);
     this.subcommands =
       spec.subcommands === undefined
         ? undefined
         : new Map(spec.subcommands.map((sub) => [sub.name, new Command(sub, spec.name)]));
   }
 
-  /** Whether it may be called with that many arguments, its name included. */
-  takes(count: number): boolean {
+  acceptsCount(count: number): boolean {
     const { arity } = this;
     return arity > 0 ? count === arity : count >= -arity;
   }

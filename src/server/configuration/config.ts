@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from "node:path";
 import { latin1, latin1Text } from "../../base/bytes.ts";
 import { globMatch } from "../../base/glob.ts";
 import { parseBigInteger } from "../../base/number-text.ts";
-import type { ConfigService } from "../../commands/context.ts";
+import type { ConfigService } from "../../commands/services/configuration.ts";
 import { quote, splitArguments } from "../../protocol/arguments.ts";
 import { NO_CONFIG_FILE, shownArgument } from "../../protocol/errors.ts";
 import { DIRECTIVES, type Directive, parseMemory } from "./directives.ts";

@@ -1,7 +1,7 @@
 /** What the persistence needs of the configuration. */
 import type { FsyncPolicy, PersistenceSettings } from "../../persistence/settings.ts";
-import { configuredPrimary } from "../replication-service.ts";
 import type { Config } from "./config.ts";
+import { configuredPrimary } from "./replication-settings.ts";
 
 export function persistenceSettings(config: Config): PersistenceSettings {
   const words = config.words("save");

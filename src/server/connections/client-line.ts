@@ -19,8 +19,8 @@ export interface ClientLine {
   readonly queuedBytes: number;
   readonly inputBytes: number;
   readonly inputFreeBytes: number;
-  readonly backlogPieces: number;
-  readonly backlogBytes: number;
+  readonly unsentPieces: number;
+  readonly unsentBytes: number;
   readonly bufferBytes: number;
   readonly command: string;
   readonly protocol: number;
@@ -50,10 +50,10 @@ export function clientLine(line: ClientLine, nowMs: number): string {
     "rbs=0",
     "rbp=0",
     "obl=0",
-    `oll=${line.backlogPieces}`,
-    `omem=${line.backlogBytes}`,
+    `oll=${line.unsentPieces}`,
+    `omem=${line.unsentBytes}`,
     `tot-mem=${line.bufferBytes}`,
-    `events=${line.backlogBytes > 0 ? "rw" : "r"}`,
+    `events=${line.unsentBytes > 0 ? "rw" : "r"}`,
     `cmd=${line.command}`,
     "user=default",
     "redir=-1",

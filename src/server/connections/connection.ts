@@ -1,30 +1,35 @@
 /** One client's connection: who it is, and what of its input and output is not yet dealt with. */
-import type { Socket } from "bun";
-import type { Client, ReplyMode } from "../../commands/context.ts";
+import type { Client, ReplyMode } from "../../commands/services/client.ts";
 import { quote } from "../../protocol/arguments.ts";
-import type { Request } from "../../protocol/request.ts";
-import type { RequestParser } from "../../protocol/request-parser.ts";
 import { CHANNEL, PATTERN, SHARD, type Subscriptions } from "../../pubsub/pubsub.ts";
 import type { Database } from "../../store/database.ts";
-import type { AckWait } from "../execution/ack-waits.ts";
-import type { Waiter } from "../execution/blocking.ts";
-import type { Transaction } from "../execution/transactions.ts";
-import type { Watch } from "../keys/key-events.ts";
 import { clientLine } from "./client-line.ts";
-import type { Backlogged, OutputClass } from "./output.ts";
+import {
+  type AckWait,
+  IN_MULTI,
+  IS_MONITOR,
+  IS_REPLICA,
+  NO_TOUCH,
+  NOT_AUTHENTICATED,
+  type OutputClass,
+  type PendingInput,
+  type QueuedCommands,
+  REPLIES_WITHHELD,
+  SUBSCRIBED,
+  type UnsentPiece,
+  type Waiter,
+  type Watch,
+} from "./client-state.ts";
+import type { EndableSocket } from "./hang-up.ts";
 
-/** A request of which only a part has come, or which waits: its bytes and the parser's place. */
-export interface PendingInput {
-  bytes: Uint8Array;
-  /** Bytes in use. */
-  end: number;
-  readonly parser: RequestParser;
-  readonly request: Request;
+/** What a connection needs of its socket; the clients that stand for a file or a primary have none. */
+export interface ClientSocket extends EndableSocket {
+  write(bytes: Uint8Array, from: number, length: number): number;
 }
 
 export interface ConnectionOptions {
   readonly id: number;
-  readonly socket: Socket<Connection>;
+  readonly socket: ClientSocket;
   readonly address: string;
   readonly localAddress: string;
   readonly isLocal: boolean;
@@ -39,7 +44,7 @@ const CONNECTION_BYTES = 2200;
 
 export class Connection implements Client {
   readonly id: number;
-  readonly socket: Socket<Connection>;
+  readonly socket: ClientSocket;
   readonly address: string;
   readonly localAddress: string;
   readonly isLocal: boolean;
@@ -49,11 +54,8 @@ export class Connection implements Client {
   libraryName = "";
   libraryVersion = "";
   protocol = 2;
-  authenticated: boolean;
   database: Database;
   noEvict = false;
-  noTouch = false;
-  replyMode: ReplyMode = "on";
   closing = false;
   hasWritten = false;
   lastWritePosition = 0;
@@ -63,29 +65,29 @@ export class Connection implements Client {
   lastCommand = "NULL";
 
   pending: PendingInput | null = null;
-  /** Waits for CLIENT UNPAUSE: its input is kept and not looked at. */
+  /** Why its commands need more than dispatch's plain path; 0 for most clients at most times. */
+  state = 0;
+  #replyMode: ReplyMode = "on";
+  #subscriptions: Subscriptions | null = null;
+  #transaction: QueuedCommands | null = null;
+  /** It waits for CLIENT UNPAUSE: its input is kept and not parsed. */
   paused = false;
-  /** Waits for a key; the same. */
-  waiter: Waiter | null = null;
-  /** Waits for replicas; the same. */
-  ackWait: AckWait | null = null;
-  /** It follows this server. */
-  isReplica = false;
-  subscriptions: Subscriptions | null = null;
-  transaction: Transaction | null = null;
+  /** It waits for a key; the same. */
+  waiter: Waiter<Connection> | null = null;
+  /** It waits for replicas; the same. */
+  ackWait: AckWait<Connection> | null = null;
   /** Keys that it watches; null without any. */
   watches: Watch[] | null = null;
-  /** One of them has changed. */
+  /** A watched key has changed. */
   watchBroken = false;
-  isMonitor = false;
 
   /** Ranges of the shared output buffers that are this client's: buffer, from, to, … */
   readonly ranges: number[] = [];
-  /** It is in the list of those to be written to when the tick ends. */
+  /** Its output is sent when the tick ends. */
   queued = false;
-  /** What the socket did not take yet. */
-  readonly backlog: Backlogged[] = [];
-  backlogBytes = 0;
+  /** Output that the socket has not accepted yet. */
+  readonly unsent: UnsentPiece[] = [];
+  unsentBytes = 0;
   /** Since when the soft output limit is exceeded; 0 if it is not. */
   overSoftSinceMs = 0;
 
@@ -102,15 +104,68 @@ export class Connection implements Client {
     this.lastActiveMs = options.nowMs;
   }
 
-  /** Nothing about it speaks against any command. */
-  get isPlain(): boolean {
-    return (
-      this.transaction === null &&
-      this.subscriptions === null &&
-      this.authenticated &&
-      !this.isMonitor &&
-      !this.isReplica
-    );
+  #setState(bit: number, on: boolean): void {
+    this.state = on ? this.state | bit : this.state & ~bit;
+  }
+
+  get authenticated(): boolean {
+    return (this.state & NOT_AUTHENTICATED) === 0;
+  }
+
+  set authenticated(authenticated: boolean) {
+    this.#setState(NOT_AUTHENTICATED, !authenticated);
+  }
+
+  get noTouch(): boolean {
+    return (this.state & NO_TOUCH) !== 0;
+  }
+
+  set noTouch(noTouch: boolean) {
+    this.#setState(NO_TOUCH, noTouch);
+  }
+
+  get isMonitor(): boolean {
+    return (this.state & IS_MONITOR) !== 0;
+  }
+
+  set isMonitor(isMonitor: boolean) {
+    this.#setState(IS_MONITOR, isMonitor);
+  }
+
+  /** Its other end is a replica of this server. */
+  get isReplica(): boolean {
+    return (this.state & IS_REPLICA) !== 0;
+  }
+
+  set isReplica(isReplica: boolean) {
+    this.#setState(IS_REPLICA, isReplica);
+  }
+
+  get replyMode(): ReplyMode {
+    return this.#replyMode;
+  }
+
+  set replyMode(mode: ReplyMode) {
+    this.#replyMode = mode;
+    this.#setState(REPLIES_WITHHELD, mode !== "on");
+  }
+
+  get subscriptions(): Subscriptions | null {
+    return this.#subscriptions;
+  }
+
+  set subscriptions(subscriptions: Subscriptions | null) {
+    this.#subscriptions = subscriptions;
+    this.#setState(SUBSCRIBED, subscriptions !== null);
+  }
+
+  get transaction(): QueuedCommands | null {
+    return this.#transaction;
+  }
+
+  set transaction(transaction: QueuedCommands | null) {
+    this.#transaction = transaction;
+    this.#setState(IN_MULTI, transaction !== null);
   }
 
   get inTransaction(): boolean {
@@ -121,7 +176,7 @@ export class Connection implements Client {
     return this.waiter !== null || this.ackWait !== null;
   }
 
-  /** Whether its input has to wait. */
+  /** Whether its input is kept and not parsed. */
   get isHeld(): boolean {
     return this.paused || this.isWaiting;
   }
@@ -145,7 +200,7 @@ export class Connection implements Client {
   /** Bytes of its buffers of what is to be sent. */
   get outputBytes(): number {
     let bytes = 0;
-    for (const piece of this.backlog) bytes += piece.bytes.length;
+    for (const piece of this.unsent) bytes += piece.bytes.length;
     return bytes;
   }
 
@@ -200,8 +255,8 @@ export class Connection implements Client {
         queuedBytes: transaction?.requests.usedBytes ?? 0,
         inputBytes: queued,
         inputFreeBytes: free,
-        backlogPieces: this.backlog.length,
-        backlogBytes: this.backlogBytes,
+        unsentPieces: this.unsent.length,
+        unsentBytes: this.unsentBytes,
         bufferBytes: this.bufferBytes,
         command: this.lastCommand,
         protocol: this.protocol,

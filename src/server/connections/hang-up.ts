@@ -6,24 +6,29 @@
  * is dropped, and the socket is closed for good when the peer closes its side, or when it has had
  * long enough for that.
  */
-import type { Socket } from "bun";
 
 /** How long the peer has at least; at most twice as long. */
 const LINGER_MS = 1000;
 /** More are closed at once: a client must not be able to hold sockets that `maxclients` does not count. */
 const LINGERING_MAX = 1024;
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever the socket's owner keeps with it.
-type AnySocket = Socket<any>;
+/** What this needs of a socket. */
+export interface EndableSocket {
+  /** 1 while it is open. */
+  readonly readyState: number;
+  /** Closes the sending side. */
+  shutdown(): void;
+  end(): void;
+}
 
 export class HangUp {
   /** Sockets whose time ends with this period, and with the next one. */
-  #older = new Set<AnySocket>();
-  #newer = new Set<AnySocket>();
+  #older = new Set<EndableSocket>();
+  #newer = new Set<EndableSocket>();
   #timer: Timer | null = null;
 
   /** Ends the connection; whatever it delivers from now on has to be ignored. */
-  end(socket: AnySocket): void {
+  end(socket: EndableSocket): void {
     if (socket.readyState !== 1) return;
     if (this.#older.size + this.#newer.size >= LINGERING_MAX) {
       socket.end();
@@ -35,7 +40,7 @@ export class HangUp {
   }
 
   /** To be called when a socket has closed. */
-  closed(socket: AnySocket): void {
+  closed(socket: EndableSocket): void {
     this.#newer.delete(socket);
     this.#older.delete(socket);
   }

@@ -2,12 +2,13 @@
  * Replies and pushed messages on their way out. All of an event-loop tick is written to shared
  * buffers, one for replies and one for what is pushed in each protocol; each client has ranges of
  * them, in order; at the end of the tick they go out in one write a client. A message to many
- * clients stands in the buffer once. What a socket does not take is kept in the client's backlog,
- * which the output limits bound; the bytes of a range that several clients have are kept once.
+ * clients is in the buffer once. What a socket does not accept is kept with the client as unsent
+ * output, which the output limits bound; bytes that several clients share are kept once.
  */
 import { copyBytes, freeBytes } from "../../base/bytes.ts";
 import { ReplyWriter } from "../../protocol/reply-writer.ts";
 import type { Outlet } from "../../pubsub/pubsub.ts";
+import type { UnsentPiece } from "./client-state.ts";
 import type { Connection } from "./connection.ts";
 
 /** From this many bytes on, replies leave before the tick ends. */
@@ -15,10 +16,8 @@ const FLUSH_BYTES = 1 << 20;
 /** The buffer of replies; the pushes of a protocol are in the buffer of its number. */
 const REPLIES = 0;
 const GATHER_BYTES = 1 << 16;
-/** Less than this is not kept by itself: a backlog of tiny messages would be mostly overhead. */
+/** Less than this is not kept by itself: unsent output of tiny messages would be mostly overhead. */
 const BLOCK_BYTES = 1 << 14;
-
-export type OutputClass = "normal" | "pubsub" | "slave";
 
 export interface OutputLimit {
   /** Bytes at which a client is cut at once; 0 for none. */
@@ -26,17 +25,6 @@ export interface OutputLimit {
   readonly softBytes: number;
   /** How long a client may stay over the soft limit. */
   readonly softSeconds: number;
-}
-
-/** Bytes that wait for a socket. */
-export interface Backlogged {
-  readonly bytes: Uint8Array;
-  /** What is before it has been sent. */
-  at: number;
-  /** What is from here on is room for more. */
-  end: number;
-  /** Whether other clients may have it too. */
-  readonly shared: boolean;
 }
 
 /** What a client may be owed that has not authenticated; Redis (7.2.8) allows it as much. */
@@ -75,7 +63,7 @@ export class Output implements Outlet<Connection> {
   /**
    * `beforeSend` is called before replies leave, so that what they say is on disk if it must be,
    * and `afterSend` when they have left.
-   * `cut` is called for a client whose backlog is over a limit, and `close` for one that is to be
+   * `cut` is called for a client whose unsent output is over a limit, and `close` for one that is to be
    * closed and has been sent everything.
    */
   constructor(
@@ -191,7 +179,7 @@ export class Output implements Outlet<Connection> {
       else this.#sendGathered(client);
     }
     ranges.length = 0;
-    if (client.closing && client.backlogBytes === 0 && !client.closed) this.#close(client);
+    if (client.closing && client.unsentBytes === 0 && !client.closed) this.#close(client);
   }
 
   #sendRange(client: Connection, writer: number, from: number, to: number): void {
@@ -228,23 +216,23 @@ export class Output implements Outlet<Connection> {
 
   /** Returns how many bytes the socket took. */
   #write(client: Connection, bytes: Uint8Array, from: number, to: number): number {
-    if (client.backlogBytes > 0) return 0;
+    if (client.unsentBytes > 0) return 0;
     const sent = Math.max(0, client.socket.write(bytes, from, to - from));
     this.sentBytes += sent;
     this.writes++;
     return sent;
   }
 
-  #keep(client: Connection, rest: Backlogged): void {
-    client.backlog.push(rest);
-    client.backlogBytes += rest.end - rest.at;
+  #keep(client: Connection, rest: UnsentPiece): void {
+    client.unsent.push(rest);
+    client.unsentBytes += rest.end - rest.at;
     this.#enforceLimit(client);
   }
 
   /** Keeps bytes for this client alone, behind the last ones if there is room. */
   #keepCopy(client: Connection, from: Uint8Array, start: number, end: number): void {
     const length = end - start;
-    const last = client.backlog.at(-1);
+    const last = client.unsent.at(-1);
     if (last === undefined || last.shared || last.bytes.length - last.end < length) {
       const bytes = new Uint8Array(Math.max(BLOCK_BYTES, length));
       copyBytes(from, start, bytes, 0, length);
@@ -253,17 +241,17 @@ export class Output implements Outlet<Connection> {
     }
     copyBytes(from, start, last.bytes, last.end, length);
     last.end += length;
-    client.backlogBytes += length;
+    client.unsentBytes += length;
     this.#enforceLimit(client);
   }
 
   #enforceLimit(client: Connection): void {
     const { hardBytes, softBytes } = this.limits.get(client.outputClass) ?? NO_LIMIT;
     const isOver =
-      (hardBytes > 0 && client.backlogBytes >= hardBytes) ||
-      (client.backlogBytes > UNAUTHENTICATED_BYTES_MAX && !client.authenticated);
+      (hardBytes > 0 && client.unsentBytes >= hardBytes) ||
+      (client.unsentBytes > UNAUTHENTICATED_BYTES_MAX && !client.authenticated);
     if (isOver) this.#cut(client);
-    else if (softBytes > 0 && client.backlogBytes >= softBytes) {
+    else if (softBytes > 0 && client.unsentBytes >= softBytes) {
       if (client.overSoftSinceMs === 0) client.overSoftSinceMs = Date.now();
     } else client.overSoftSinceMs = 0;
   }
@@ -275,26 +263,26 @@ export class Output implements Outlet<Connection> {
     if (nowMs - client.overSoftSinceMs > softSeconds * 1000) this.#cut(client);
   }
 
-  /** The socket takes bytes again. */
+  /** The socket accepts bytes again. */
   drain(client: Connection): void {
-    const { backlog } = client;
+    const { unsent } = client;
     let done = 0;
-    for (const head of backlog) {
+    for (const head of unsent) {
       const { bytes } = head;
       const sent = Math.max(0, client.socket.write(bytes, head.at, head.end - head.at));
       this.sentBytes += sent;
       this.writes++;
-      client.backlogBytes -= sent;
-      // Who takes what it is owed is not idle, however slow.
+      client.unsentBytes -= sent;
+      // A client that reads slowly is not idle.
       if (sent > 0) client.lastActiveMs = Date.now();
       head.at += sent;
       if (head.at < head.end) break;
       done++;
       if (!head.shared) freeBytes(bytes);
     }
-    backlog.splice(0, done);
+    unsent.splice(0, done);
     this.#enforceLimit(client);
-    if (client.closing && client.backlogBytes === 0 && !client.queued && !client.closed)
+    if (client.closing && client.unsentBytes === 0 && !client.queued && !client.closed)
       this.#close(client);
   }
 }

@@ -1,25 +1,16 @@
-/** Clients in WAIT: each goes on when enough replicas are as far as the stream was at its call. */
+/** WAIT: clients that are blocked until enough replicas have acknowledged an offset. */
 import type { Clock } from "../../base/clock.ts";
+import type { AckWait } from "../connections/client-state.ts";
 import type { Connection } from "../connections/connection.ts";
 
-/** A client that waits for replicas. */
-export interface AckWait {
-  readonly client: Connection;
-  readonly position: number;
-  readonly count: number;
-  readonly timer: Timer | null;
-  /** When its time is over, in ms since the epoch; Infinity for never. */
-  readonly untilMs: number;
-}
-
-/** A timer for longer would be over at once. */
+/** A longer timer would fire at once. */
 const TIMER_MS_MAX = 0x7fffffff;
 
 export class AckWaits {
-  readonly #waits = new Set<AckWait>();
+  readonly #waits = new Set<AckWait<Connection>>();
   readonly #clock: Clock;
   readonly #countAt: (position: number) => number;
-  /** Replies with how many replicas there were, and lets the client go on. */
+  /** Replies with the number of replicas, and unblocks the client. */
   readonly #release: (client: Connection, reached: number) => void;
 
   constructor(
@@ -36,31 +27,31 @@ export class AckWaits {
     return this.#waits.size;
   }
 
-  /** `timeoutMs` 0: for ever. */
+  /** `timeoutMs` 0: no timeout. */
   add(client: Connection, position: number, count: number, timeoutMs: number): void {
     const ms = Math.min(timeoutMs, TIMER_MS_MAX);
     const timer = timeoutMs === 0 ? null : setTimeout(() => this.end(client), ms);
     const untilMs = timer === null ? Number.POSITIVE_INFINITY : this.#clock.nowMs + timeoutMs;
-    const wait: AckWait = { client, position, count, timer, untilMs };
+    const wait: AckWait<Connection> = { client, position, count, timer, untilMs };
     client.ackWait = wait;
     this.#waits.add(wait);
   }
 
-  /** Replicas have come further. */
+  /** Replicas have acknowledged more. */
   check(): void {
     for (const { client, count, position } of this.#waits) {
       if (this.#countAt(position) >= count) this.end(client);
     }
   }
 
-  /** The clock has been moved: ends the waits whose time is over now. */
+  /** The clock has been moved: ends the waits that have timed out. */
   timeOutDue(): void {
     for (const { client, untilMs } of this.#waits) {
       if (untilMs <= this.#clock.nowMs) this.end(client);
     }
   }
 
-  /** Replies as things are now. */
+  /** Ends the wait; the reply is the number of replicas now. */
   end(client: Connection): void {
     const { ackWait } = client;
     if (ackWait === null) return;

@@ -1,8 +1,8 @@
 /**
- * Clients that wait for keys: BLPOP and its relatives, and any command to come that waits for a
- * key of some type. A handler that finds nothing calls `Context.block`; the request is kept, and
- * when one of its keys appears with that type the same handler runs again, as if the request had
- * just come. If it replies, the client goes on; if it has nothing to reply yet, it keeps its place.
+ * Clients that are blocked until a key is there: BLPOP and its relatives. A handler that finds
+ * nothing calls `Context.block`; the request is kept, and when one of its keys appears with the
+ * right type the same handler runs again, as if the request had just come. If it replies, the
+ * client is unblocked; if it has nothing to reply yet, the client keeps its place in the queue.
  *
  * Keys that have appeared are served after the whole command or transaction that made them, in the
  * order in which they appeared, and the clients of a key first come, first served. Serving one
@@ -10,25 +10,12 @@
  */
 import { latin1, latin1Text } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
-import type { BlockingService } from "../../commands/context.ts";
+import type { BlockingService } from "../../commands/services/blocking.ts";
 import { Request } from "../../protocol/request.ts";
 import { RequestQueue } from "../../protocol/request-queue.ts";
 import type { Database } from "../../store/database.ts";
+import type { Waiter } from "../connections/client-state.ts";
 import type { Connection } from "../connections/connection.ts";
-
-/** A client that waits. */
-export interface Waiter {
-  readonly client: Connection;
-  readonly database: Database;
-  /** The type that its keys have to be of. */
-  readonly type: number;
-  readonly keys: ReadonlySet<string>;
-  /** Its request, which is run again. */
-  readonly requests: RequestQueue;
-  timer: Timer | null;
-  /** When its time is over, in ms since the epoch; Infinity for never. */
-  readonly untilMs: number;
-}
 
 interface ReadyKey {
   readonly database: Database;
@@ -37,24 +24,24 @@ interface ReadyKey {
 
 export interface BlockingOptions {
   readonly clock: Clock;
-  /** The client's time is over: it is told. */
+  /** The client's wait has timed out. */
   readonly onTimeout: (client: Connection) => void;
-  /** The client has been replied to: what it sent meanwhile can run. */
+  /** The client is no longer blocked: what it sent meanwhile can run. */
   readonly onReleased: (client: Connection) => void;
-  /** Told when there begin to be, or cease to be, clients that wait. */
+  /** Called when the first client is blocked, and when no client is any more. */
   readonly onAnyWaiting: (any: boolean) => void;
 }
 
-/** The longest delay that a timer takes; longer waits are taken up again. */
+/** The longest delay of a timer; a longer wait starts another one. */
 const TIMER_MS_MAX = 2147483647;
 
-export class Blocking implements BlockingService {
-  /** Clients that wait, by database and key. */
-  readonly #waiting = new Map<Database, Map<string, Set<Waiter>>>();
+export class Blocking implements BlockingService<Connection> {
+  /** Blocked clients, by database and key. */
+  readonly #waiting = new Map<Database, Map<string, Set<Waiter<Connection>>>>();
   readonly #ready: ReadyKey[] = [];
   readonly #request = new Request();
   readonly #options: BlockingOptions;
-  /** Clients that wait, and those of them that do so for a limited time. */
+  /** Blocked clients, and those of them that have a timeout. */
   count = 0;
   timedCount = 0;
 
@@ -82,7 +69,7 @@ export class Blocking implements BlockingService {
     last: number,
     timeoutMs: number,
   ): void {
-    // It waits already and has been tried again in vain.
+    // It is blocked already: its request was run again and found nothing.
     if (client.waiter !== null) return;
     const keys = new Set<string>();
     for (let i = first; i <= last; i++) keys.add(request.text(i));
@@ -91,13 +78,21 @@ export class Blocking implements BlockingService {
     const { database } = client;
     const untilMs =
       timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#options.clock.nowMs + timeoutMs;
-    const waiter: Waiter = { client, database, type, keys, requests, timer: null, untilMs };
+    const waiter: Waiter<Connection> = {
+      client,
+      database,
+      type,
+      keys,
+      requests,
+      timer: null,
+      untilMs,
+    };
     client.waiter = waiter;
     if (timeoutMs > 0) {
       this.timedCount++;
       this.#startTimer(waiter);
     }
-    const byKey = this.#waiting.get(database) ?? new Map<string, Set<Waiter>>();
+    const byKey = this.#waiting.get(database) ?? new Map<string, Set<Waiter<Connection>>>();
     this.#waiting.set(database, byKey);
     for (const key of keys) {
       const present = byKey.get(key);
@@ -107,7 +102,7 @@ export class Blocking implements BlockingService {
     if (this.count++ === 0) this.#options.onAnyWaiting(true);
   }
 
-  #startTimer(waiter: Waiter): void {
+  #startTimer(waiter: Waiter<Connection>): void {
     const delayMs = Math.max(1, waiter.untilMs - this.#options.clock.nowMs);
     const ring = () => {
       this.#options.clock.refresh();
@@ -117,7 +112,7 @@ export class Blocking implements BlockingService {
     waiter.timer = setTimeout(ring, Math.min(delayMs, TIMER_MS_MAX));
   }
 
-  /** The clock has been moved: ends the waits whose time is over now. */
+  /** The clock has been moved: ends the waits that have timed out. */
   timeOutDue(): void {
     const { clock, onTimeout } = this.#options;
     const due = new Set<Connection>();
@@ -138,7 +133,7 @@ export class Blocking implements BlockingService {
     if (byKey.has(key)) this.#ready.push({ database, key });
   }
 
-  /** Other keys are in these databases now. */
+  /** The databases have exchanged their keys. */
   swapped(a: Database, b: Database): void {
     for (const database of [a, b]) {
       for (const key of this.#waiting.get(database)?.keys() ?? []) {
@@ -147,7 +142,7 @@ export class Blocking implements BlockingService {
     }
   }
 
-  /** Runs the requests of those who wait for the keys that have appeared; `run` tells whether it replied. */
+  /** Runs the requests of clients whose keys have appeared; `run` returns whether it replied. */
   serve(run: (client: Connection, request: Request) => boolean): void {
     while (this.#ready.length > 0) {
       const ready = this.#ready.splice(0);
@@ -163,7 +158,7 @@ export class Blocking implements BlockingService {
     }
   }
 
-  /** The client waits no longer. */
+  /** The client is no longer blocked. */
   release(client: Connection): void {
     const { waiter } = client;
     if (waiter === null) return;

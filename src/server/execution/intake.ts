@@ -5,9 +5,11 @@
  * has been parsed, so that no view of a request's arguments may outlive its call.
  */
 import { freeBytes } from "../../base/bytes.ts";
+import type { Clock } from "../../base/clock.ts";
 import { Request } from "../../protocol/request.ts";
 import { FAILED, MORE, READY, RequestParser } from "../../protocol/request-parser.ts";
-import type { Connection, PendingInput } from "../connections/connection.ts";
+import type { PendingInput } from "../connections/client-state.ts";
+import type { Connection } from "../connections/connection.ts";
 import type { Output } from "../connections/output.ts";
 import type { Dispatch } from "./dispatch.ts";
 
@@ -24,6 +26,7 @@ export class Intake {
   queryBytesMax = 1 << 30;
   /** `proto-max-bulk-len`, bytes. */
   bulkBytesMax = 1 << 29;
+  readonly #clock: Clock;
   readonly #dispatch: Dispatch;
   readonly #output: Output;
   readonly #cut: (client: Connection, reason: string) => void;
@@ -31,10 +34,12 @@ export class Intake {
   #request = new Request();
 
   constructor(
+    clock: Clock,
     dispatch: Dispatch,
     output: Output,
     cut: (client: Connection, reason: string) => void,
   ) {
+    this.#clock = clock;
     this.#dispatch = dispatch;
     this.#output = output;
     this.#cut = cut;
@@ -136,7 +141,8 @@ export class Intake {
     const output = this.#output;
     output.executing = client;
     parser.bulkBytesMax = this.bulkBytesMax;
-    this.#dispatch.beginBatch(client);
+    client.lastActiveMs = this.#clock.refresh();
+    this.#dispatch.beginBatch();
     for (;;) {
       parser.authenticated = client.authenticated;
       const state = parser.next(bytes, end, request);

@@ -1,6 +1,7 @@
 /** Clients in MONITOR mode: each command that runs is shown to them as a line. */
 import type { Clock } from "../../base/clock.ts";
-import { type Client, REDACTED } from "../../commands/context.ts";
+import { REDACTED } from "../../commands/context.ts";
+import type { Client } from "../../commands/services/client.ts";
 import { quote } from "../../protocol/arguments.ts";
 import type { Request } from "../../protocol/request.ts";
 import type { Connection } from "../connections/connection.ts";
@@ -33,7 +34,7 @@ export class Monitors {
     this.#clients.delete(client);
   }
 
-  /** Shows a command of `client`, in database `index`; `secrets` are indexes of its arguments. */
+  /** Shows a command that `client` ran in database `index`; `secrets` are indexes of its arguments. */
   show(client: Client, index: number, request: Request, secrets: readonly number[]): void {
     const us = this.#clock.wallUs();
     const seconds = Math.floor(us / 1e6);

@@ -1,19 +1,53 @@
-/** The client that the primary's commands come from: what CLIENT LIST shows of the link to it. */
+/** Stands for the primary: runs the commands of the replication stream, and is a line in CLIENT LIST. */
+import type { Log } from "../../base/log.ts";
+import { NO_SCRIPT, WRITE } from "../../commands/spec/command-info.ts";
+import type { Request } from "../../protocol/request.ts";
 import type { Database } from "../../store/database.ts";
 import { clientLine } from "../connections/client-line.ts";
-import { Replayer } from "./file-client.ts";
+import { type Dispatch, FROM_PRIMARY } from "./dispatch.ts";
+import { InternalClient } from "./file-client.ts";
 
-export class PrimaryClient extends Replayer {
-  override readonly type = "master";
+export class PrimaryClient extends InternalClient {
+  /** Each link to a primary is a new client. */
   override id = 0;
   override address = "";
   override createdMs = 0;
+  readonly #dispatch: () => Dispatch;
+  readonly #log: Log;
   /** When something was last received. */
   readonly #lastIoMs: () => number;
 
-  constructor(database: Database, lastIoMs: () => number) {
+  constructor(database: Database, dispatch: () => Dispatch, log: Log, lastIoMs: () => number) {
     super(database);
+    this.#dispatch = dispatch;
+    this.#log = log;
     this.#lastIoMs = lastIoMs;
+  }
+
+  /** Runs a command of the stream. What cannot be run is logged: the data sets differ from then on. */
+  run(request: Request): void {
+    const dispatch = this.#dispatch();
+    const command = dispatch.find(request);
+    if (command?.handler === undefined) {
+      this.#log.warning(
+        `The master sent a command that is unknown here: '${request.text(0)}'. The data is not the same any more.`,
+      );
+      return;
+    }
+    const isAboutConnection = (command.bits & (NO_SCRIPT | WRITE)) === NO_SCRIPT;
+    if (isAboutConnection || !command.acceptsCount(request.count)) {
+      this.#log.warning(`The master sent a '${command.fullName}' that cannot be repeated.`);
+      return;
+    }
+    const error = dispatch.executeSilently(command, this, request, FROM_PRIMARY);
+    if (error !== "") {
+      this.#log.warning(`This replica fails to repeat '${command.fullName}': ${error}`);
+    }
+    dispatch.serveWaiting();
+  }
+
+  override get type(): string {
+    return "master";
   }
 
   override describe(): string {
@@ -34,8 +68,8 @@ export class PrimaryClient extends Replayer {
         queuedBytes: 0,
         inputBytes: 0,
         inputFreeBytes: 0,
-        backlogPieces: 0,
-        backlogBytes: 0,
+        unsentPieces: 0,
+        unsentBytes: 0,
         bufferBytes: 0,
         command: "NULL",
         protocol: this.protocol,

@@ -1,21 +1,20 @@
-/** MULTI and EXEC: requests are queued, and run one after the other. */
-
-import type { TransactionService } from "../../commands/context.ts";
+/** MULTI and EXEC: commands are queued, and run one after the other. */
+import type { TransactionService } from "../../commands/services/transactions.ts";
 import type { Command } from "../../commands/spec/command.ts";
 import * as errors from "../../protocol/errors.ts";
 import type { ReplyWriter } from "../../protocol/reply-writer.ts";
 import { Request } from "../../protocol/request.ts";
 import { RequestQueue } from "../../protocol/request-queue.ts";
+import type { QueuedCommands } from "../connections/client-state.ts";
 import type { Connection } from "../connections/connection.ts";
 import type { KeyEvents } from "../keys/key-events.ts";
 import type { Propagation } from "./propagation.ts";
 
-/** A transaction that has ended is used again, unless it has become large. */
+/** The queue of a transaction that has ended is used again, unless it has become large. */
 const SPARE_BYTES_MAX = 1 << 16;
 const SPARES_MAX = 64;
 
-/** What a client has queued since MULTI. */
-export class Transaction {
+class Transaction implements QueuedCommands {
   readonly requests = new RequestQueue();
   readonly commands: Command[] = [];
   /** The flags of all commands together. */
@@ -23,7 +22,7 @@ export class Transaction {
   /** A command was refused: EXEC will not run the others. */
   aborted = false;
 
-  /** What will not run is not kept. */
+  /** Once a command was refused, none will run and so none is kept. */
   queue(command: Command, request: Request): void {
     if (this.aborted) return;
     this.commands.push(command);
@@ -46,10 +45,10 @@ export interface TransactionOptions {
   readonly run: (client: Connection, command: Command, request: Request) => void;
 }
 
-export class Transactions implements TransactionService {
+export class Transactions implements TransactionService<Connection> {
   readonly #options: TransactionOptions;
   readonly #request = new Request();
-  readonly #spares: Transaction[] = [];
+  readonly #spares: QueuedCommands[] = [];
   /** A transaction is being executed. */
   executing = false;
 
@@ -61,7 +60,7 @@ export class Transactions implements TransactionService {
     client.transaction = this.#spares.pop() ?? new Transaction();
   }
 
-  #end(transaction: Transaction): void {
+  #end(transaction: QueuedCommands): void {
     const { requests } = transaction;
     if (requests.usedBytes > SPARE_BYTES_MAX || this.#spares.length === SPARES_MAX) {
       requests.free();

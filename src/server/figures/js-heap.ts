@@ -4,15 +4,15 @@ import { fullGC, heapSize } from "bun:jsc";
 const GARBAGE_BYTES_MAX = 32 << 20;
 
 /**
- * Collects garbage in time: the engine counts the data's segments as its own heap, and would do so
- * only when there is as much of it as there is data.
+ * Forces a collection after 32 MiB of garbage. JavaScriptCore counts our segments as part of its
+ * heap, so by itself it would wait until garbage is as large as the data.
  */
-export class Garbage {
-  /** The least that the engine's heap has had since garbage was last collected. */
+export class JsHeap {
+  /** The smallest size of the JavaScript heap since the last collection. */
   #cleanBytes = Number.POSITIVE_INFINITY;
 
-  /** So many bytes that were in use are garbage from now on. */
-  add(bytes: number): void {
+  /** Notes that `bytes` bytes that were in use are garbage now. */
+  addGarbage(bytes: number): void {
     this.#cleanBytes -= bytes;
   }
 

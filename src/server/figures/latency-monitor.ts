@@ -1,5 +1,5 @@
 /** The latency monitor: spikes over `latency-monitor-threshold`, by event, one a second. */
-import type { LatencySample } from "../../commands/context.ts";
+import type { LatencySample } from "../../commands/services/figures.ts";
 
 const SAMPLES_MAX = 160;
 

@@ -1,6 +1,8 @@
 /** The slowest commands: SLOWLOG. */
 import { latin1Text } from "../../base/bytes.ts";
-import { type Client, REDACTED, type SlowlogEntry } from "../../commands/context.ts";
+import { REDACTED } from "../../commands/context.ts";
+import type { Client } from "../../commands/services/client.ts";
+import type { SlowlogEntry } from "../../commands/services/figures.ts";
 import type { Request } from "../../protocol/request.ts";
 
 const ARGS_MAX = 32;

@@ -7,7 +7,7 @@ import type { ClientPeaks } from "../figures/client-peaks.ts";
 import type { KeyEvents } from "../keys/key-events.ts";
 
 export interface ClientsSource {
-  readonly clients: ReadonlyMap<number, Connection>;
+  readonly clients: { readonly all: ReadonlyMap<number, Connection> };
   readonly config: Pick<Config, "number">;
   readonly blocking: Pick<Blocking, "keyCount" | "timedCount">;
   readonly events: Pick<KeyEvents, "watchedKeyCount">;
@@ -20,14 +20,14 @@ export function clientFigures(source: ClientsSource): Figure[] {
   let blocked = 0;
   let subscribers = 0;
   let watching = 0;
-  for (const client of clients.values()) {
+  for (const client of clients.all.values()) {
     if (client.isHeld) blocked++;
     if (client.subscriptions !== null) subscribers++;
     if (client.watches !== null) watching++;
     clientPeaks.note(client.inputBytes, client.outputBytes, nowMs);
   }
   return [
-    gauge("connected_clients", clients.size),
+    gauge("connected_clients", clients.all.size),
     gauge("cluster_connections", 0),
     gauge("maxclients", config.number("maxclients")),
     gauge("client_recent_max_input_buffer", clientPeaks.inputBytes(nowMs)),

@@ -7,10 +7,8 @@ import type { Config } from "../configuration/config.ts";
 export interface CommandsSource {
   readonly commands: CommandTable;
   readonly config: Pick<Config, "words">;
-  readonly dispatch: {
-    readonly tracking: boolean;
-    readonly errorCounts: ReadonlyMap<string, number>;
-  };
+  readonly dispatch: { readonly errorCounts: ReadonlyMap<string, number> };
+  readonly timing: { readonly tracking: boolean };
 }
 
 function* allCommands(commands: CommandTable): Generator<Command> {
@@ -51,8 +49,8 @@ export function errorFigures({ dispatch }: CommandsSource): Figure[] {
   );
 }
 
-export function latencyFigures({ commands, config, dispatch }: CommandsSource): Figure[] {
-  if (!dispatch.tracking) return [];
+export function latencyFigures({ commands, config, timing }: CommandsSource): Figure[] {
+  if (!timing.tracking) return [];
   const percents = config.words("latency-tracking-info-percentiles");
   const fractions = percents.map((percent) => Number(percent) / 100);
   const figures: Figure[] = [];

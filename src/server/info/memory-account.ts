@@ -23,7 +23,7 @@ import { jsHeapBytes, residentBytes } from "../figures/process-memory.ts";
 export interface MemorySource {
   readonly keyspace: Keyspace;
   readonly config: Pick<Config, "number" | "text">;
-  readonly clients: ReadonlyMap<number, Connection>;
+  readonly clients: { readonly all: ReadonlyMap<number, Connection> };
   readonly persistence: { readonly figures: { readonly aofPendingBytes: number } };
   readonly replication: {
     readonly core: {
@@ -117,7 +117,7 @@ export function memoryAccount(source: MemorySource): MemoryAccount {
     fragmentation: waste(resident - allocated),
     backlog: core.backlog?.usedBytes ?? 0,
     replicaQueues: core.primary.queuedBytes,
-    ...clientBytes(source.clients),
+    ...clientBytes(source.clients.all),
     aofBuffer: persistence.figures.aofPendingBytes,
   };
 }

@@ -26,8 +26,7 @@ export interface StatsSource {
   readonly background: Background;
   readonly commands: CommandTable;
   readonly threadTime: ThreadTime;
-  readonly queryBufferCuts: number;
-  readonly outputBufferCuts: number;
+  readonly clients: { readonly queryBufferCuts: number; readonly outputBufferCuts: number };
 }
 
 export function statsFigures(source: StatsSource): Figure[] {
@@ -120,8 +119,8 @@ function eventFigures(source: StatsSource): Figure[] {
     counter("io_threaded_reads_processed", 0),
     counter("io_threaded_writes_processed", 0),
     // Since Redis 7.4.
-    counter("client_query_buffer_limit_disconnections", source.queryBufferCuts),
-    counter("client_output_buffer_limit_disconnections", source.outputBufferCuts),
+    counter("client_query_buffer_limit_disconnections", source.clients.queryBufferCuts),
+    counter("client_output_buffer_limit_disconnections", source.clients.outputBufferCuts),
     counter("reply_buffer_shrinks", 0),
     counter("reply_buffer_expands", 0),
   ];

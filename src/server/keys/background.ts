@@ -1,10 +1,10 @@
 /**
- * Work between commands: keys whose time has come, memory that waits to be freed, and free memory
- * that goes back to the system. It is done in slices well below a millisecond, as long as there is
- * more.
+ * Work between commands: expired keys are deleted, lazy frees go on, and free memory goes back to the
+ * system. It is done in slices well below a millisecond, as long as there is more.
  */
 import type { Clock } from "../../base/clock.ts";
 import { canGiveBack, giveBack } from "../../base/system-memory.ts";
+import type { ExpiryService } from "../../commands/services/expiry.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
 
 const SLICE_MS = 0.5;
@@ -17,13 +17,14 @@ const SWEEP_PERIOD_MS = 1000;
 export interface BackgroundOptions {
   readonly keyspace: Keyspace;
   readonly clock: Clock;
-  /** Whether keys expire by themselves. */
+  /** Whether the server's state allows keys to be deleted when they expire. */
   readonly expires: () => boolean;
   /** How often `run` is called in any case. */
   readonly periodMs: () => number;
 }
 
-export class Background {
+export class Background implements ExpiryService {
+  isActive = true;
   readonly #options: BackgroundOptions;
   /** Time spent on keys that expire, in ms, and how often there were more than a slice has time for. */
   expireMs = 0;
@@ -36,8 +37,12 @@ export class Background {
   constructor(options: BackgroundOptions) {
     this.#options = options;
     options.keyspace.onSooner = (timeMs) => {
-      if (options.expires()) this.#expireAt(timeMs);
+      if (this.#expires) this.#expireAt(timeMs);
     };
+  }
+
+  get #expires(): boolean {
+    return this.isActive && this.#options.expires();
   }
 
   stop(): void {
@@ -47,10 +52,10 @@ export class Background {
 
   /** A slice of all that there is to do; goes on by itself while there is more. */
   run(): void {
-    const { clock, expires, keyspace } = this.#options;
+    const { clock, keyspace } = this.#options;
     const started = performance.now();
     const end = started + SLICE_MS;
-    let more = expires() && this.#expire(end);
+    let more = this.#expires && this.#expire(end);
     this.expireMs += performance.now() - started;
     if (more) this.expireCapsReached++;
     while (keyspace.reaping && performance.now() < end) keyspace.reap(REAP_BLOCKS);
@@ -84,7 +89,7 @@ export class Background {
 
   /** Removes all keys whose time has come, however long it takes. */
   expireAll(): void {
-    while (this.#options.expires() && this.#expire(Number.POSITIVE_INFINITY));
+    while (this.#expires && this.#expire(Number.POSITIVE_INFINITY));
   }
 
   /** Removes keys until `end`; returns whether there are more. */
@@ -105,8 +110,8 @@ export class Background {
 
   /** Sees to it that the next key to expire does so in its millisecond, not a period later. */
   plan(): void {
-    const { clock, expires, keyspace, periodMs } = this.#options;
-    if (!expires()) return;
+    const { clock, keyspace, periodMs } = this.#options;
+    if (!this.#expires) return;
     let next = clock.nowMs + periodMs();
     for (const database of keyspace.databases) next = Math.min(next, database.nextExpiryMs());
     this.#expireAt(next);

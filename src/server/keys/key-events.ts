@@ -1,9 +1,8 @@
 /**
- * What happens to keys, and who wants to know: clients that watch a key (WATCH) and listeners to
- * keyspace notifications. While nobody does, `active` is false and commands tell nothing.
+ * WATCH and keyspace notifications: both are told of each change of a key. While no client watches
+ * a key and notifications are off, `active` is false and commands skip this.
  */
 import { latin1, latin1Text } from "../../base/bytes.ts";
-import type { KeyEventService } from "../../commands/context.ts";
 import {
   EXPIRED_EVENT,
   KEYEVENT_EVENTS,
@@ -11,26 +10,20 @@ import {
   MISS_EVENT,
   NEW_EVENT,
 } from "../../commands/events.ts";
+import type { KeyEventService } from "../../commands/services/key-events.ts";
 import type { PubSub } from "../../pubsub/pubsub.ts";
 import type { Database } from "../../store/database.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
+import type { Watch } from "../connections/client-state.ts";
 import type { Connection } from "../connections/connection.ts";
 
-/** One key that a client watches. */
-export interface Watch {
-  readonly database: Database;
-  readonly key: string;
-  /** Its time had come when the client began to watch: that it is removed is no change. */
-  wasExpired: boolean;
-}
-
-export class KeyEvents implements KeyEventService {
+export class KeyEvents implements KeyEventService<Connection> {
   active = false;
   readonly #keyspace: Keyspace;
   readonly #pubsub: PubSub<Connection>;
-  /** Classes that are notified. */
+  /** Classes of events that are published. */
   #classes = 0;
-  /** Who watches a key, and how, by database; a client may watch very many. */
+  /** Watching clients by key, by database; a client may watch very many keys. */
   readonly #watchers: readonly Map<string, Map<Connection, Watch>>[];
   #watchCount = 0;
 
@@ -71,7 +64,7 @@ export class KeyEvents implements KeyEventService {
     this.#notify(kind, event, database, key, from, length);
   }
 
-  /** The entry is about to be removed: its time has come. */
+  /** The entry is about to be removed because it has expired. */
   expired(database: Database, ref: number): void {
     if (!this.active) return;
     const from = database.keyAt(ref);
@@ -175,7 +168,7 @@ export class KeyEvents implements KeyEventService {
     this.#touchAll(b, a);
   }
 
-  /** The keys of the database are about to give way to those of another, or to none. */
+  /** The keys of the database are about to be replaced by those of another, or by none. */
   #touchAll(database: Database, replacement: Database | null): void {
     for (const [key, clients] of this.#watchers[database.index]!) {
       const bytes = latin1(key);
@@ -184,7 +177,7 @@ export class KeyEvents implements KeyEventService {
       if (!isThere && ref === 0) continue;
       const isReplacementExpired = ref !== 0 && replacement!.isExpired(ref);
       for (const [client, watch] of clients) {
-        // A key whose time has come is as good as none.
+        // An expired key counts as missing.
         if (watch.wasExpired && ref === 0) watch.wasExpired = false;
         else if (isReplacementExpired && (watch.wasExpired || !isThere)) watch.wasExpired = true;
         else client.watchBroken = true;
