@@ -3,7 +3,7 @@ import { argumentText } from "../commands/spec/syntax.ts";
 import { STORMDB_VERSION } from "../version.ts";
 import { COLOURED, PLAIN } from "./colours.ts";
 import { builtInDocs, type CommandDoc, serverDocs } from "./docs.ts";
-import type { Output } from "./run.ts";
+import type { Output } from "./output.ts";
 import type { Session } from "./session.ts";
 
 const GENERAL = `StormDB cli ${STORMDB_VERSION}

@@ -2,8 +2,11 @@
 import { readFileSync } from "node:fs";
 import { UsageError } from "../client/target.ts";
 import { STORMDB_VERSION } from "../version.ts";
+import type { Run } from "./invocation.ts";
 import { CLI_USAGE, type CliOptions, QuoteError, readOptions } from "./options.ts";
-import { Output, print, pushText, type Run, runCommand, warn } from "./run.ts";
+import { Output, pushText } from "./output.ts";
+import { print, warn } from "./print.ts";
+import { runCommand } from "./run.ts";
 import { Session } from "./session.ts";
 import { isTerminalOutput } from "./terminals.ts";
 

@@ -1,5 +1,5 @@
 /** What `:set` changes. */
-import type { Output } from "./run.ts";
+import type { Output } from "./output.ts";
 
 type Name = "hints" | "confirm" | "color";
 

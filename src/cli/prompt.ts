@@ -10,9 +10,10 @@ import { builtInDocs, type CommandDoc, serverDocs } from "./docs.ts";
 import { Editor } from "./editor.ts";
 import { hintFor } from "./hints.ts";
 import { History } from "./history.ts";
+import type { Leaving } from "./invocation.ts";
 import { runStream } from "./modes/stream.ts";
 import type { CliOptions } from "./options.ts";
-import { type Leaving, print } from "./run.ts";
+import { print } from "./print.ts";
 import { Shell } from "./shell.ts";
 import { Terminal } from "./terminal.ts";
 

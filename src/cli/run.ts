@@ -1,103 +1,10 @@
 /** Running a command and printing its reply: what one-shot calls, input and prompt share. */
-import { writeSync } from "node:fs";
 import { ConnectionError } from "../client/client.ts";
 import { splitArguments } from "../protocol/arguments.ts";
 import { encodeCommand } from "../protocol/command-encoder.ts";
-import type { Reply } from "../protocol/reply-parser.ts";
-import { COLOURED, hasColours, PLAIN } from "./colours.ts";
-import { type Format, type FormatSettings, formatReply } from "./format.ts";
-import type { CliOptions } from "./options.ts";
+import type { Run } from "./invocation.ts";
+import { print, warn, write } from "./print.ts";
 import type { Session } from "./session.ts";
-import { isTerminalOutput } from "./terminals.ts";
-
-export function warn(text: string): void {
-  write(2, Buffer.from(`${text}\n`));
-}
-
-/** Prints text of one character a byte. */
-export function print(text: string): void {
-  write(1, Buffer.from(text, "latin1"));
-}
-
-/** Written at once, so that nothing is lost when the process ends; a full pipe is waited for. */
-export function write(descriptor: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) {
-    try {
-      at += writeSync(descriptor, bytes, at);
-    } catch (error) {
-      const { code } = error as { code?: string };
-      // Nobody reads any more.
-      if (code === "EPIPE") return;
-      if (code !== "EAGAIN") throw error;
-      Bun.sleepSync(1);
-    }
-  }
-}
-
-/** Commands whose reply is a text for people, printed as it is also on a terminal. */
-function isPlainText(args: readonly string[]): boolean {
-  const name = args[0]!.toLowerCase();
-  const sub = args[1]?.toLowerCase() ?? "";
-  return (
-    name === "info" ||
-    name === "lolwut" ||
-    (name === "debug" && sub === "htstats") ||
-    (name === "client" && (sub === "list" || sub === "info")) ||
-    (name === "memory" && (sub === "malloc-stats" || sub === "doctor")) ||
-    (name === "cluster" && (sub === "nodes" || sub === "info")) ||
-    (name === "latency" && (sub === "graph" || sub === "doctor"))
-  );
-}
-
-/** How the user wants replies, and what can be changed at the prompt. */
-export class Output {
-  readonly #options: CliOptions;
-  readonly #isTerminal = isTerminalOutput();
-  colour = this.#isTerminal && hasColours();
-
-  constructor(options: CliOptions) {
-    this.#options = options;
-  }
-
-  get format(): Format {
-    return this.#options.format ?? (this.#isTerminal ? "pretty" : "raw");
-  }
-
-  get #settings(): FormatSettings {
-    const { elementDelimiter, replyDelimiter } = this.#options;
-    return { elementDelimiter, replyDelimiter, paint: this.colour ? COLOURED : PLAIN };
-  }
-
-  /** The reply to a command as text; without one, that of a message. */
-  text(reply: Reply, args?: readonly string[]): string {
-    return formatReply(reply, this.#formatOf(args), this.#settings);
-  }
-
-  /** The same without colours. */
-  plainText(reply: Reply, args: readonly string[]): string {
-    return formatReply(reply, this.#formatOf(args));
-  }
-
-  #formatOf(args: readonly string[] | undefined): Format {
-    const { format } = this;
-    return format === "pretty" && args !== undefined && isPlainText(args) ? "raw" : format;
-  }
-}
-
-/** A push beside the replies, as redis-cli tells it. */
-export function pushText(reply: Reply, output: Output): string {
-  if (output.format === "pretty" && reply.kind === "push") {
-    const [kind, keys] = reply.items;
-    if (kind !== undefined && "text" in kind && kind.text === "invalidate" && keys !== undefined) {
-      const names =
-        "items" in keys
-          ? keys.items.map((key) => ("text" in key ? `'${key.text}'` : ""))
-          : ["all keys"];
-      return `-> invalidate: ${names.join(", ")}\n`;
-    }
-  }
-  return output.text(reply);
-}
 
 /** Commands that have no one reply: their confirmations come like messages. */
 const SUBSCRIBING = /^[ps]?(un)?subscribe$/;
@@ -117,17 +24,6 @@ export function streamOf(name: string, session: Session): Stream | null {
   return session.subscribed && session.protocol === 2 && name !== "quit" && name !== "reset"
     ? "messages"
     : null;
-}
-
-/** How a user leaves a stream: for good, or to type a command beside it. */
-export type Leaving = "quit" | "command";
-
-export interface Run {
-  readonly session: Session;
-  readonly options: CliOptions;
-  readonly output: Output;
-  /** Resolves when the user wants to leave a stream; the prompt has it. */
-  readonly leaving?: () => { readonly left: Promise<Leaving>; readonly stop: () => void };
 }
 
 /**

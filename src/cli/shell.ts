@@ -1,8 +1,11 @@
 /** Lines of commands, from standard input or the prompt: what redis-cli does itself, and the rest. */
 import { splitArguments } from "../protocol/arguments.ts";
+import type { Run } from "./invocation.ts";
 import type { CliOptions } from "./options.ts";
+import { Output, pushText } from "./output.ts";
 import { Preferences } from "./preferences.ts";
-import { Output, print, pushText, type Run, readLine, runCommand, streamOf, warn } from "./run.ts";
+import { print, warn } from "./print.ts";
+import { readLine, runCommand, streamOf } from "./run.ts";
 import { Session } from "./session.ts";
 
 /** Longer ones are told, in ms. */

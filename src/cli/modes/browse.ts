@@ -5,7 +5,8 @@
 import { autocomplete, isCancel, note, select } from "@clack/prompts";
 import { humanBytes } from "../../base/human-bytes.ts";
 import { ConnectionError } from "../../client/client.ts";
-import { type Run, warn } from "../run.ts";
+import type { Run } from "../invocation.ts";
+import { warn } from "../print.ts";
 import { type Preview, previewOf, rowText } from "./preview.ts";
 import { RefusedError, scanKeys, withServer } from "./scan.ts";
 

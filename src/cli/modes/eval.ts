@@ -1,6 +1,8 @@
 /** `--eval FILE key ... , argument ...` */
 import { readFileSync } from "node:fs";
-import { type Run, runCommand, warn } from "../run.ts";
+import type { Run } from "../invocation.ts";
+import { warn } from "../print.ts";
+import { runCommand } from "../run.ts";
 
 /** The EVAL that the words behind the file mean: keys end at a comma. */
 export function evalCommand(script: string, words: readonly string[]): string[] {

@@ -6,7 +6,8 @@ import type { Reply } from "../../protocol/reply-parser.ts";
 import { COLOURED, PLAIN } from "../colours.ts";
 import { dangerOf } from "../danger.ts";
 import { builtInDocs, type CommandDoc, findDoc, itemsOf, serverDocs, textOf } from "../docs.ts";
-import { type Run, warn, write } from "../run.ts";
+import type { Run } from "../invocation.ts";
+import { warn, write } from "../print.ts";
 
 interface Facts {
   readonly flags: readonly string[];

@@ -1,6 +1,7 @@
 /** `--bigkeys`, `--memkeys`, `--hotkeys`: the whole keyspace is looked at, as redis-cli does it. */
 import { quote } from "../../protocol/arguments.ts";
-import { print, type Run } from "../run.ts";
+import type { Run } from "../invocation.ts";
+import { print } from "../print.ts";
 import { RefusedError, scanKeys, withServer } from "./scan.ts";
 
 interface KeyType {

@@ -1,6 +1,7 @@
 /** `--latency` and its kin: how long a round trip takes, and how long this machine keeps us waiting. */
 import { hasColours } from "../colours.ts";
-import { print, type Run } from "../run.ts";
+import type { Run } from "../invocation.ts";
+import { print } from "../print.ts";
 import { RefusedError, withServer } from "./scan.ts";
 
 const SAMPLE_EVERY_MS = 10;

@@ -1,5 +1,6 @@
 /** `--lru-test KEYS`: a cache of which 20 % of the keys get 80 % of the reads. */
-import { print, type Run } from "../run.ts";
+import type { Run } from "../invocation.ts";
+import { print } from "../print.ts";
 import { RefusedError, withServer } from "./scan.ts";
 
 const PIPELINE = 250;

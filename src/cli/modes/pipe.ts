@@ -3,7 +3,8 @@ import { fstatSync } from "node:fs";
 import { humanBytes } from "../../base/human-bytes.ts";
 import { encodeCommand } from "../../protocol/command-encoder.ts";
 import { ReplyParser } from "../../protocol/reply-parser.ts";
-import { print, type Run, warn } from "../run.ts";
+import type { Run } from "../invocation.ts";
+import { print, warn } from "../print.ts";
 
 const BAR_COLUMNS = 30;
 const BAR_EVERY_MS = 100;

@@ -1,7 +1,8 @@
 /** `--rdb FILE`: asks for a full synchronization as a replica would, and keeps the snapshot. */
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import type { Client } from "../../client/client.ts";
-import { type Run, warn, write } from "../run.ts";
+import type { Run } from "../invocation.ts";
+import { warn, write } from "../print.ts";
 
 import { withServer } from "./scan.ts";
 import { SnapshotStream } from "./snapshot-stream.ts";

@@ -1,7 +1,8 @@
 /** `--replica`: synchronizes, and shows the commands that a replica gets. */
 import { ReplyParser } from "../../protocol/reply-parser.ts";
 import { formatReply } from "../format.ts";
-import { print, type Run, warn } from "../run.ts";
+import type { Run } from "../invocation.ts";
+import { print, warn } from "../print.ts";
 import { tellReplica } from "./rdb.ts";
 import { withServer } from "./scan.ts";
 import { SnapshotStream } from "./snapshot-stream.ts";

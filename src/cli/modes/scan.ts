@@ -1,7 +1,8 @@
 /** `--scan`: the keys, a line each; and walking the keys for other modes. */
 import { ConnectionError } from "../../client/client.ts";
 import { quote } from "../../protocol/arguments.ts";
-import { print, type Run, warn } from "../run.ts";
+import type { Run } from "../invocation.ts";
+import { print, warn } from "../print.ts";
 import type { Session } from "../session.ts";
 
 /** The server said no to what a mode needs. */

@@ -1,6 +1,7 @@
 /** `--stat`: figures of the server, a line each second. */
 import { humanBytes } from "../../base/human-bytes.ts";
-import { print, type Run } from "../run.ts";
+import type { Run } from "../invocation.ts";
+import { print } from "../print.ts";
 import { RefusedError, withServer } from "./scan.ts";
 
 const HEADING = `------- data ------ --------------------- load -------------------- - child -

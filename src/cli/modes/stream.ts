@@ -1,6 +1,7 @@
 /** Messages of channels, and MONITOR: printed as they come until the user or the server ends it. */
 import { encodeCommand } from "../../protocol/command-encoder.ts";
-import { type Leaving, print, type Run, warn } from "../run.ts";
+import type { Leaving, Run } from "../invocation.ts";
+import { print, warn } from "../print.ts";
 
 /**
  * Sends the command, if there is one, and prints all that comes. Resolves to the exit code: the

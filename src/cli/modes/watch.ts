@@ -1,7 +1,8 @@
 /** `:watch CMD` and `--watch CMD`: the reply again and again, with what changed in it. */
 import { ConnectionError } from "../../client/client.ts";
 import { COLOURED } from "../colours.ts";
-import { print, type Run, warn } from "../run.ts";
+import type { Run } from "../invocation.ts";
+import { print, warn } from "../print.ts";
 import { Terminal } from "../terminal.ts";
 
 const SECONDS = 1;
