@@ -9,6 +9,7 @@ import { INTROSPECTION_COMMANDS } from "./introspection.ts";
 import { KEY_COMMANDS } from "./keys.ts";
 import { LATENCY_COMMANDS } from "./latency.ts";
 import { LIST_COMMANDS } from "./lists.ts";
+import { MEMORY_COMMANDS } from "./memory.ts";
 import { PERSISTENCE_COMMANDS } from "./persistence.ts";
 import { PUBSUB_COMMANDS } from "./pubsub.ts";
 import { REPLICATION_COMMANDS } from "./replication.ts";
@@ -29,6 +30,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...PERSISTENCE_COMMANDS,
   ...REPLICATION_COMMANDS,
   ...SERVER_COMMANDS,
+  ...MEMORY_COMMANDS,
   ...ACL_COMMANDS,
   ...CLUSTER_COMMANDS,
   ...LATENCY_COMMANDS,

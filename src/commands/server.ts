@@ -3,7 +3,6 @@ import * as errors from "../protocol/errors.ts";
 import type { Context } from "./context.ts";
 import { helpCommand } from "./help.ts";
 import type { CommandSpec } from "./spec/command.ts";
-import { keyAt } from "./spec/key-specs.ts";
 import { subcommands } from "./spec/subcommand.ts";
 
 function info(c: Context): void {
@@ -86,27 +85,6 @@ function configResetstat(c: Context): void {
   c.reply.ok();
 }
 
-// ── MEMORY ───────────────────────────────────────────────────────────────────────────────────
-
-function memoryUsage(c: Context): void {
-  const { args } = c;
-  for (let i = 3; i < args.count; i += 2) {
-    if (!args.is(i, "samples") || i + 1 >= args.count) {
-      c.syntaxError();
-      return;
-    }
-    const samples = c.integer(i + 1);
-    if (Number.isNaN(samples)) return;
-    if (samples < 0) {
-      c.syntaxError();
-      return;
-    }
-  }
-  const ref = c.db.peek(args.bytes, args.start[2]!, args.length[2]!);
-  if (ref === 0) c.reply.null();
-  else c.reply.integer(c.db.memoryUsage(ref));
-}
-
 // ── SLOWLOG ──────────────────────────────────────────────────────────────────────────────────
 
 const SLOWLOG_SHOWN = 10;
@@ -154,7 +132,6 @@ function monitor(c: Context): void {
 
 const configCommand = subcommands({ group: "server", flags: "admin noscript loading stale" });
 const moduleCommand = subcommands({ group: "server", flags: "admin noscript" });
-const memoryCommand = subcommands({ group: "server", flags: "readonly" });
 const slowlogCommand = subcommands({ group: "server", flags: "admin loading stale" });
 
 export const SERVER_COMMANDS: readonly CommandSpec[] = [
@@ -242,23 +219,6 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
         { tips: "request_policy:all_nodes response_policy:all_succeeded" },
       ),
       helpCommand("server", "5.0.0"),
-    ],
-  },
-  {
-    name: "memory",
-    group: "server",
-    since: "4.0.0",
-    complexity: "Depends on subcommand.",
-    summary: "A container for commands about memory.",
-    arity: -2,
-    flags: "",
-    subcommands: [
-      memoryCommand("usage", "4.0.0", -3, "Returns the bytes a key takes.", memoryUsage, {
-        complexity: "O(N), N being the number of blocks of the value",
-        keys: [keyAt(2, "RO")],
-        syntax: "key [SAMPLES count]",
-      }),
-      helpCommand("server", "4.0.0"),
     ],
   },
   {

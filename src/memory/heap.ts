@@ -45,7 +45,7 @@ import {
   UNIT_MASK,
 } from "./pages.ts";
 
-export { OutOfMemory, SEGMENT_BYTES, SEGMENT_SHIFT, UNIT_MASK } from "./pages.ts";
+export { OutOfMemory, ROUNDS_TO_GIVE, SEGMENT_BYTES, SEGMENT_SHIFT, UNIT_MASK } from "./pages.ts";
 
 const SMALL_UNITS_MAX = 4096;
 const CLASS_COUNT = 80;

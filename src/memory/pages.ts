@@ -57,6 +57,8 @@ const CLEAN = 0;
 const IN_USE = 1;
 const FREED = 2;
 const REST_ROUNDS = 3;
+/** Rounds after which a page has been given back that was freed before the first of them. */
+export const ROUNDS_TO_GIVE = REST_ROUNDS + 1;
 /** Free pages that stay resident, so that a small server need not ask the OS again and again. */
 const KEPT_PAGES = 64;
 /** The most that a slice of a round gives back (about 0.1 ms), and looks at. */

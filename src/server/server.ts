@@ -42,6 +42,7 @@ import { Rates } from "./figures/rates.ts";
 import { Slowlog } from "./figures/slowlog.ts";
 import { ThreadTime } from "./figures/thread-time.ts";
 import { infoText } from "./info/info.ts";
+import { ServerMemory } from "./info/memory-service.ts";
 import { Background } from "./keys/background.ts";
 import { KeyEvents } from "./keys/key-events.ts";
 import type { Parts } from "./parts.ts";
@@ -186,6 +187,7 @@ export class Server implements Parts, Services<Connection> {
     this.figures = {
       slowlog: this.slowlog,
       latency: this.latency,
+      memory: new ServerMemory(this),
       info: (sections) => infoText(this, sections),
       resetStats: () => resetStats(this),
     };

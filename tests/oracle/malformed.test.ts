@@ -202,6 +202,9 @@ function comparable(words: readonly string[], reply: string): string {
   if (name === "scan" && reply[0] === "*") return "keys";
   // Redis looks at the memory of a key without looking at its expiry.
   if (name === "memory" && words[2] === "passing") return "a number";
+  // These tell of the server's own memory.
+  const isReport = ["stats", "doctor", "malloc-stats"].includes((words[1] ?? "").toLowerCase());
+  if (name === "memory" && isReport && reply[0] !== "-") return "a report";
   if (reply === "$8\r\nlistpack\r\n") return "$9\r\nquicklist\r\n";
   const timed = ["pttl", "ttl", "expiretime", "pexpiretime", "memory", "object"].includes(name);
   return timed && /^:[0-9]+\r\n$/.test(reply) ? "a number" : reply;

@@ -178,6 +178,13 @@ oracleTest("time, shutdown, info", [
 ]);
 
 oracleTest("memory", [
+  // What they say is compared in figures.test.ts, or is meant for people.
+  ...["MEMORY DOCTOR", "MEMORY MALLOC-STATS", "MEMORY STATS"].flatMap((call): Call[] => [
+    { call, as: "any" },
+    `${call} x`,
+  ]),
+  "MEMORY PURGE",
+  "memory purge x",
   "SET a 1",
   "RPUSH l a b c",
   shape("MEMORY USAGE a"),
@@ -497,82 +504,7 @@ oracleTest(
   ]),
 );
 
-/** Fields of INFO that only StormDB has. */
-const OWN_FIELDS = [
-  "stormdb_version",
-  "bun_version",
-  "used_memory_js_heap",
-  "cgroup_memory_limit",
-  "cgroup_memory_limit_human",
-];
-/** Fields that Redis has had since 7.2 or 7.4. */
-const NEWER_FIELDS = [
-  "listener0",
-  "pubsub_clients",
-  "watching_clients",
-  "total_watched_keys",
-  "total_blocking_keys",
-  "total_blocking_keys_on_nokey",
-  "client_query_buffer_limit_disconnections",
-  "client_output_buffer_limit_disconnections",
-  "eventloop_cycles",
-  "eventloop_duration_sum",
-  "eventloop_duration_cmd_sum",
-  "instantaneous_eventloop_cycles_per_sec",
-  "instantaneous_eventloop_duration_usec",
-  "acl_access_denied_auth",
-  "acl_access_denied_cmd",
-  "acl_access_denied_key",
-  "acl_access_denied_channel",
-];
-
-interface Section {
-  readonly title: string;
-  readonly fields: readonly string[];
-}
-
-async function sectionsOf(server: RunningServer, ...names: string[]): Promise<Section[]> {
-  const client = await server.connect();
-  const reply = await client.call("INFO", ...names);
-  client.close();
-  const text = reply.slice(reply.indexOf("\r\n") + 2, -2);
-  return text.split("\r\n\r\n").map((part) => {
-    const [title, ...lines] = part.trimEnd().split("\r\n");
-    return { title: title!, fields: lines.map((line) => line.slice(0, line.indexOf(":"))) };
-  });
-}
-
-/** In which Redis has the fields of commands, errors and databases; they depend on what was called. */
-const COUNTED = ["# Commandstats", "# Errorstats", "# Latencystats", "# Keyspace"];
-
 describePair("info", (pair) => {
-  for (const names of [[], ["all"], ["everything"], ["default"], ["server", "CPU", "nothing"]]) {
-    test(`sections and fields: ${names}`, async () => {
-      const { redis, storm } = await pair();
-      for (const server of [redis, storm]) {
-        const client = await server.connect();
-        await client.call("SET", "a", "1");
-        client.close();
-      }
-      const [expected, got] = [
-        await sectionsOf(redis, ...names),
-        await sectionsOf(storm, ...names),
-      ];
-      expect(got.map((section) => section.title)).toEqual(expected.map(({ title }) => title));
-      const unknown: string[] = [];
-      for (const { title, fields } of got) {
-        if (COUNTED.includes(title)) continue;
-        const known = expected.find((section) => section.title === title)!.fields;
-        for (const field of fields) {
-          if (![...known, ...OWN_FIELDS, ...NEWER_FIELDS].includes(field)) unknown.push(field);
-        }
-        // All of Redis's, in its order.
-        expect(fields.filter((field) => known.includes(field))).toEqual([...known]);
-      }
-      expect(unknown).toEqual([]);
-    });
-  }
-
   test("counts of calls, errors and keys", async () => {
     const { redis, storm } = await pair();
     const count = async (server: RunningServer) => {

@@ -1,4 +1,6 @@
-/** What the server has measured: INFO, SLOWLOG and LATENCY. */
+/** What the server has measured: INFO, MEMORY, SLOWLOG and LATENCY. */
+import type { Figure } from "../../base/figure.ts";
+
 export interface SlowlogEntry {
   readonly id: number;
   readonly unixSeconds: number;
@@ -13,7 +15,17 @@ export interface LatencySample {
   readonly ms: number;
 }
 
+export interface MemoryService {
+  stats(): readonly Figure[];
+  /** These return text for people. */
+  doctor(): string;
+  allocatorReport(): string;
+  /** Gives back what can be given back: garbage at once, free pages in slices. */
+  purge(): void;
+}
+
 export interface FiguresService {
+  readonly memory: MemoryService;
   readonly slowlog: { readonly entries: readonly SlowlogEntry[]; reset(): void };
   readonly latency: {
     readonly events: ReadonlyMap<string, readonly LatencySample[]>;

@@ -6,8 +6,11 @@ import type { Loader } from "../../persistence/loader.ts";
 import type { PersistenceFigures } from "../../persistence/persistence.ts";
 
 export interface PersistenceSource {
-  readonly clock: Clock;
-  readonly persistence: { readonly figures: PersistenceFigures; readonly loader: Loader };
+  readonly clock: Pick<Clock, "nowMs">;
+  readonly persistence: {
+    readonly figures: PersistenceFigures;
+    readonly loader: Pick<Loader, "loadedBytes" | "startedMs" | "totalBytes">;
+  };
   readonly keyspace: { readonly heap: { readonly usedBytes: number } };
 }
 

@@ -5,6 +5,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { canGiveBack, giveBack } from "../../base/system-memory.ts";
 import type { ExpiryService } from "../../commands/services/expiry.ts";
+import { ROUNDS_TO_GIVE } from "../../memory/heap.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
 
 const SLICE_MS = 0.5;
@@ -33,6 +34,8 @@ export class Background implements ExpiryService {
   #isScheduled = false;
   #stopped = false;
   #nextSweepMs = 0;
+  /** Rounds that follow one another at once. */
+  #hurriedRounds = 0;
 
   constructor(options: BackgroundOptions) {
     this.#options = options;
@@ -79,12 +82,20 @@ export class Background implements ExpiryService {
   #sweep(end: number): boolean {
     const { heap } = this.#options.keyspace;
     let nowMs = performance.now();
-    if (nowMs >= this.#nextSweepMs && !heap.sweeping) {
+    if (!heap.sweeping && (this.#hurriedRounds > 0 || nowMs >= this.#nextSweepMs)) {
       this.#nextSweepMs = nowMs + SWEEP_PERIOD_MS;
+      this.#hurriedRounds = Math.max(0, this.#hurriedRounds - 1);
       if (canGiveBack()) heap.beginSweep();
+      else this.#hurriedRounds = 0;
     }
     for (; heap.sweeping && nowMs < end; nowMs = performance.now()) heap.sweep(giveBack);
-    return heap.sweeping;
+    return heap.sweeping || this.#hurriedRounds > 0;
+  }
+
+  /** Gives free memory back, in slices from now on, however short a time it has been free. */
+  purge(): void {
+    this.#hurriedRounds = ROUNDS_TO_GIVE;
+    this.run();
   }
 
   /** Removes all keys whose time has come, however long it takes. */
