@@ -16,6 +16,8 @@
  *
  * Source: F. Loitsch, "Printing floating-point numbers quickly and accurately with integers" (2010).
  */
+import { upperWord } from "./words.ts";
+
 const POWER_FIRST = -348;
 const POWER_STEP = 8;
 const POWER_COUNT = 87;
@@ -55,17 +57,6 @@ computePowers();
 
 const double = new Float64Array(1);
 const doubleWords = new Int32Array(double.buffer);
-
-/** The upper word of the product of two words. */
-function upperWord(a: number, b: number): number {
-  const aHigh = a >>> 16;
-  const aLow = a & 0xffff;
-  const bHigh = b >>> 16;
-  const bLow = b & 0xffff;
-  const t = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) | 0;
-  const u = (Math.imul(aLow, bHigh) + (t & 0xffff)) | 0;
-  return (Math.imul(aHigh, bHigh) + (t >>> 16) + (u >>> 16)) | 0;
-}
 
 /** 1 if a < b, as unsigned words. */
 function borrow(a: number, b: number): number {
