@@ -1,4 +1,5 @@
 /** Commands about replication. */
+import { isHostName } from "../base/host-name.ts";
 import * as errors from "../protocol/errors.ts";
 import type { Context } from "./context.ts";
 import type { FailoverTarget } from "./services/replication.ts";
@@ -21,6 +22,10 @@ function replicaof(c: Context): void {
   const port = c.integerWithin(2, 0, PORT_MAX, "ERR Invalid master port");
   if (Number.isNaN(port)) return;
   const host = args.text(1);
+  if (!isHostName(host)) {
+    reply.error("ERR Invalid master host");
+    return;
+  }
   const present = replication.primaryView;
   if (present?.host === host && present.port === port) {
     reply.simple("OK Already connected to specified master");
@@ -67,11 +72,22 @@ function replconf(c: Context): void {
   }
   for (let i = 1; i < args.count; i += 2) {
     if (args.is(i, "listening-port")) {
+      // It is connected to for FAILOVER.
       const port = c.integer(i + 1);
       if (Number.isNaN(port)) return;
+      if (port < 0 || port > PORT_MAX) {
+        reply.error("ERR Invalid listening-port");
+        return;
+      }
       replication.announce(client, "port", String(port));
     } else if (args.is(i, "ip-address")) {
-      replication.announce(client, "ip", args.text(i + 1));
+      const ip = args.text(i + 1);
+      // An empty one stands for the address of the connection.
+      if (ip !== "" && !isHostName(ip)) {
+        reply.error("ERR REPLCONF ip-address provided by replica instance is no host name");
+        return;
+      }
+      replication.announce(client, "ip", ip);
     } else if (args.is(i, "rdb-only")) {
       const only = c.integerWithin(i + 1, 0, 1, "ERR value is out of range, must be in [0, 1]");
       if (Number.isNaN(only)) return;

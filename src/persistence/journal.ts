@@ -5,7 +5,7 @@
  */
 import { latin1 } from "../base/bytes.ts";
 import { CommandWriter } from "../protocol/command-writer.ts";
-import type { StreamPlace } from "./stream-place.ts";
+import type { ReplicationOffset } from "./replication-offset.ts";
 
 const MULTI = latin1("*1\r\n$5\r\nMULTI\r\n");
 
@@ -14,7 +14,7 @@ export interface PropagationService {
   /** Bytes of commands that have not been handed over yet. */
   readonly usedBytes: number;
   /** The replication offset of the data set; null where it is not known. */
-  readonly place: StreamPlace | null;
+  readonly offset: ReplicationOffset | null;
   /**
    * Hands all commands over: once it returns, they are written to the append-only file, synced if
    * the policy says so, and are part of the replication stream. Does nothing within a transaction.

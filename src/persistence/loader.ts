@@ -9,9 +9,9 @@ import { cutTail } from "./aof/torn-tail.ts";
 import { DamageError } from "./damage-error.ts";
 import { fileBytes } from "./files.ts";
 import { readRdb, readRdbNow } from "./rdb-file.ts";
+import { offsetOf, type ReplicationOffset } from "./replication-offset.ts";
 import type { PersistenceSettings } from "./settings.ts";
-import { RdbError, type RdbReader } from "./snapshot/reader.ts";
-import { placeOf, type StreamPlace } from "./stream-place.ts";
+import { RdbError, RdbReader } from "./snapshot/reader.ts";
 
 const PROGRESS_LOG_MS = 2000;
 
@@ -39,7 +39,7 @@ export class Loader {
   loadedKeys = 0;
   expiredKeys = 0;
   /** Where in a replication stream the data was that has been loaded. */
-  place: StreamPlace | null = null;
+  offset: ReplicationOffset | null = null;
 
   constructor(options: LoaderOptions) {
     this.#options = options;
@@ -91,7 +91,7 @@ export class Loader {
       const { checking, keepsExpired: keepExpired } = settings();
       const options = { space, keepExpired, keepExpiredOfStream: true, checking };
       const reader = await readRdb(path, options, this.#progressReporter(path));
-      this.place = placeOf(reader);
+      this.offset = offsetOf(reader);
       this.#count(reader);
       log.notice(
         `DB loaded from disk: ${reader.keys} keys, ${reader.expiredKeys} expired, ${seconds(started)} seconds`,
@@ -124,7 +124,8 @@ export class Loader {
     try {
       const outcome = await readAof(path, space, { check, execute, progress });
       if (outcome.preamble !== null) this.#count(outcome.preamble);
-      if (outcome.commands > 0 || outcome.place !== null) this.place = outcome.place;
+      if (outcome.commands > 0 || outcome.replicationOffset !== null)
+        this.offset = outcome.replicationOffset;
       if (outcome.validBytes === outcome.totalBytes) return;
       if (!isLast || !settings().loadsTruncated) {
         throw new LoadError(
@@ -182,6 +183,39 @@ export class Loader {
       space.flushAll();
       throw error;
     }
+  }
+}
+
+/** Loads an RDB into a keyspace of its own, which takes the place of another one at once. */
+export class KeyspaceLoader {
+  readonly #space: Keyspace;
+  readonly #fresh: Keyspace;
+  readonly #reader: RdbReader;
+  readonly #onAdopt: () => void;
+
+  /** `onAdopt` ends what is still reading the old keyspace. */
+  constructor(space: Keyspace, onAdopt: () => void) {
+    this.#space = space;
+    this.#fresh = space.createLike();
+    this.#fresh.frozen = true;
+    this.#reader = new RdbReader({ space: this.#fresh, keepExpired: true, checking: true });
+    this.#onAdopt = onAdopt;
+  }
+
+  /** Takes the next bytes of the RDB. Throws RdbError. */
+  take(bytes: Uint8Array): void {
+    this.#reader.feed(new Uint8Array(bytes));
+  }
+
+  /** All bytes have come. Throws RdbError. */
+  finish(): RdbReader {
+    this.#reader.finish();
+    return this.#reader;
+  }
+
+  adopt(): void {
+    this.#onAdopt();
+    this.#space.adopt(this.#fresh);
   }
 }
 

@@ -15,7 +15,7 @@ import { ManifestError } from "./aof/manifest.ts";
 import { isTemporaryName, removeQuietly } from "./files.ts";
 import { FolderLock } from "./folder-lock.ts";
 import type { PropagationService } from "./journal.ts";
-import { LoadError, Loader } from "./loader.ts";
+import { KeyspaceLoader, LoadError, Loader } from "./loader.ts";
 import { Saves } from "./saves.ts";
 import type { PersistenceSettings } from "./settings.ts";
 import type { RdbReader } from "./snapshot/reader.ts";
@@ -67,6 +67,7 @@ export interface PersistenceFigures {
 }
 
 export class Persistence {
+  readonly #space: Keyspace;
   readonly #log: Log;
   #settings: PersistenceSettings;
   readonly #propagation: PropagationService;
@@ -83,6 +84,7 @@ export class Persistence {
 
   constructor(options: PersistenceOptions) {
     const { clock, log, propagation, space } = options;
+    this.#space = space;
     this.#log = log;
     this.#settings = options.settings;
     this.#propagation = propagation;
@@ -215,6 +217,10 @@ export class Persistence {
     return this.saves.path;
   }
 
+  get isEmpty(): boolean {
+    return this.#space.keyCount() === 0;
+  }
+
   /**
    * Gives the sink all data as it is now, as RDB, in slices; `done` gets an error text or "".
    * False: another snapshot is under way.
@@ -241,9 +247,9 @@ export class Persistence {
     return reader;
   }
 
-  /** Stops the snapshot under way. */
-  stopSnapshot(): void {
-    this.#runner.stop();
+  /** Begins to load an RDB beside the data set, whose place it takes when it is complete. */
+  loadBeside(): KeyspaceLoader {
+    return new KeyspaceLoader(this.#space, () => this.#runner.stop());
   }
 
   /** All data has been replaced and its replication offset is known: the append-only file starts anew. */

@@ -3,10 +3,10 @@ import type { Clock } from "../base/clock.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import { REDIS_VERSION, STORMDB_VERSION } from "../version.ts";
 import type { PropagationService } from "./journal.ts";
+import { offsetFields } from "./replication-offset.ts";
 import type { PersistenceSettings } from "./settings.ts";
 import { FileSnapshot } from "./snapshot/runner.ts";
 import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot/snapshot.ts";
-import { placeFields } from "./stream-place.ts";
 
 export interface SnapshotKind {
   /** RDB, or else commands. */
@@ -56,7 +56,7 @@ export class SnapshotSource {
         ["redis-bits", "64"],
         ["ctime", String(Math.floor(clock.nowMs / 1000))],
         ["used-mem", String(space.heap.usedBytes)],
-        ...placeFields(propagation.place),
+        ...offsetFields(propagation.offset),
         ["aof-base", isBase ? "1" : "0"],
         ["stormdb-ver", STORMDB_VERSION],
       ],

@@ -5,14 +5,13 @@
 import { Request } from "../protocol/request.ts";
 import { RequestQueue } from "../protocol/request-queue.ts";
 
-/** The commands do not form a sequence of commands and transactions. */
-export class SequenceError extends Error {}
-
 export interface TransactionSink {
   run(request: Request): void;
   /** The commands between these two are one transaction. */
   beginBlock(): void;
   endBlock(): void;
+  /** A MULTI within a transaction or an EXEC outside one. Redis ignores them; the sink may throw. */
+  unexpected(what: string): void;
 }
 
 /** A queue's offsets are 32-bit numbers; a transaction that is larger gets several queues. */
@@ -33,16 +32,16 @@ export class TransactionReader {
     return this.#queues !== null;
   }
 
-  /** Runs the command or queues it. Throws SequenceError, and what running a command throws. */
+  /** Runs the command or queues it. Throws what the sink throws. */
   take(request: Request): void {
     const queues = this.#queues;
     if (request.count === 1 && request.is(0, "multi")) {
-      if (queues !== null) throw new SequenceError("MULTI within a transaction");
-      this.#queues = [new RequestQueue()];
+      if (queues === null) this.#queues = [new RequestQueue()];
+      else this.#sink.unexpected("MULTI within a transaction");
     } else if (request.count === 1 && request.is(0, "exec")) {
-      if (queues === null) throw new SequenceError("EXEC without MULTI");
       this.#queues = null;
-      this.#execute(queues);
+      if (queues !== null) this.#execute(queues);
+      else this.#sink.unexpected("EXEC without MULTI");
     } else if (queues === null) this.#sink.run(request);
     else {
       let queue = queues.at(-1)!;

@@ -1,16 +1,13 @@
 /**
- * Runs the stream of the primary: commands one by one, those between MULTI and EXEC together when
- * the EXEC has come. What has been run counts, to the byte, as the place to go on from.
+ * Runs the replication stream of the primary: commands one by one, those between MULTI and EXEC
+ * together when the EXEC has come. The replication offset counts what has been run, to the byte.
  */
+import { PendingBytes } from "../base/pending-bytes.ts";
+import { TransactionReader, type TransactionSink } from "../persistence/transaction-reader.ts";
 import { Request } from "../protocol/request.ts";
 import { FAILED, MORE, READY, RequestParser } from "../protocol/request-parser.ts";
-import { RequestQueue } from "../protocol/request-queue.ts";
 
-export interface ApplierSink {
-  /** Runs one command; a transaction's come between `beginBlock` and `endBlock`. */
-  run(request: Request): void;
-  beginBlock(): void;
-  endBlock(): void;
+export interface ApplierSink extends TransactionSink {
   /** These bytes of the stream have been run. */
   onApplied(bytes: Uint8Array, from: number, length: number): void;
 }
@@ -18,82 +15,51 @@ export interface ApplierSink {
 /** The stream makes no sense. */
 export class StreamError extends Error {}
 
+/** Spans of arguments are 32-bit numbers. */
+const COMMAND_BYTES_MAX = 2 ** 31 - 1;
+
 export class Applier {
   readonly #sink: ApplierSink;
   readonly #parser = new RequestParser();
   readonly #request = new Request();
-  readonly #queued = new Request();
-  #bytes: Uint8Array = new Uint8Array(0);
-  #end = 0;
-  /** Commands since MULTI; null without one. */
-  #transaction: RequestQueue | null = null;
+  readonly #pending = new PendingBytes();
+  readonly #transactions: TransactionReader;
 
   constructor(sink: ApplierSink) {
     this.#sink = sink;
-    this.#parser.bulkBytesMax = Number.MAX_SAFE_INTEGER;
+    this.#transactions = new TransactionReader(sink);
+    this.#parser.bulkBytesMax = COMMAND_BYTES_MAX;
+    this.#parser.begin(0);
   }
 
-  /** Takes more of the stream; done with the bytes when it returns. Throws StreamError. */
+  /**
+   * Takes more of the stream; done with the bytes when it returns. Throws StreamError, and what
+   * running a command throws.
+   */
   feed(chunk: Uint8Array): void {
-    const isAlone = this.#end === 0;
-    if (isAlone) {
-      this.#bytes = chunk;
-      this.#end = chunk.length;
-      this.#parser.begin(0);
-    } else {
-      if (this.#end + chunk.length > this.#bytes.length) {
-        const wider = new Uint8Array(Math.max(this.#end * 2, this.#end + chunk.length));
-        wider.set(this.#bytes.subarray(0, this.#end));
-        this.#bytes = wider;
-      }
-      this.#bytes.set(chunk, this.#end);
-      this.#end += chunk.length;
+    const pending = this.#pending;
+    if (pending.end + chunk.length > COMMAND_BYTES_MAX) {
+      throw new StreamError("a command or transaction of more than 2 GiB");
     }
+    pending.append(chunk);
     const applied = this.#run();
-    if (applied > 0) this.#sink.onApplied(this.#bytes, 0, applied);
-    const left = this.#end - applied;
-    if (left === 0) this.#bytes = new Uint8Array(0);
-    else if (isAlone) this.#bytes = chunk.slice(applied);
-    else if (applied > 0) this.#bytes.copyWithin(0, applied, this.#end);
-    this.#end = left;
+    if (applied > 0) this.#sink.onApplied(pending.bytes, 0, applied);
+    pending.keepFrom(applied);
     this.#parser.rebase(-applied, this.#request);
   }
 
   /** Runs what is complete; returns up to where. */
   #run(): number {
+    const { bytes, end } = this.#pending;
     const parser = this.#parser;
     const request = this.#request;
     let applied = 0;
     for (;;) {
-      const state = parser.next(this.#bytes, this.#end, request);
+      const state = parser.next(bytes, end, request);
       if (state === MORE) return applied;
       if (state === FAILED) throw new StreamError(parser.error.replace(/^ERR /, ""));
-      if (state === READY) this.#take(request);
-      if (this.#transaction === null) applied = parser.at;
+      if (state === READY) this.#transactions.take(request);
+      if (!this.#transactions.isOpen) applied = parser.at;
     }
-  }
-
-  #take(request: Request): void {
-    if (request.count === 1 && request.is(0, "multi")) {
-      this.#transaction = new RequestQueue();
-      return;
-    }
-    const transaction = this.#transaction;
-    if (transaction === null) {
-      this.#sink.run(request);
-      return;
-    }
-    if (request.count !== 1 || !request.is(0, "exec")) {
-      transaction.push(request);
-      return;
-    }
-    this.#transaction = null;
-    this.#sink.beginBlock();
-    for (let i = 0; i < transaction.count; i++) {
-      transaction.read(i, this.#queued);
-      this.#sink.run(this.#queued);
-    }
-    this.#sink.endBlock();
-    transaction.free();
   }
 }

@@ -1,13 +1,13 @@
 /**
- * The replication stream: the last commands as bytes, kept once for all replicas.
+ * The replication backlog: the last bytes of the replication stream, kept once for all replicas.
  *
  * What
- *   A position is the number of bytes that the stream has had before it. Bytes are kept from
- *   `start` to `end`: at least the last `sizeBytes` of them, for replicas that were cut off for a
- *   while, and all that a connected replica still has to get.
+ *   An offset is the number of bytes of the stream before it. Bytes are kept from `start` to
+ *   `end`: at least the last `sizeBytes` of them, for replicas that lost their connection for a
+ *   while, and all that a connected replica has not been sent.
  *
  * Layout
- *   blocks of BLOCK_BYTES, the first of which begins at position `#first`; the last one is being
+ *   blocks of BLOCK_BYTES, the first of which begins at offset `#first`; the last one is being
  *   filled. Blocks that nobody needs go back to a small pool.
  *
  * Cost
@@ -18,7 +18,7 @@ const BLOCK_SHIFT = 16;
 const BLOCK_BYTES = 1 << BLOCK_SHIFT;
 const POOLED_MAX = 16;
 
-/** Bytes that lie together; valid until the next call of the backlog. */
+/** Bytes of one block; valid until the next call of the backlog. */
 export interface Piece {
   bytes: Uint8Array;
   from: number;
@@ -31,20 +31,20 @@ export class Backlog {
   readonly #blocks: Uint8Array[] = [];
   readonly #pool: Uint8Array[] = [];
   readonly #piece: Piece = { bytes: new Uint8Array(0), from: 0, length: 0 };
-  /** Position of the first byte of the first block. */
+  /** Offset of the first byte of the first block. */
   #first: number;
   #start: number;
   #end: number;
 
-  /** `position`: how many bytes the stream has had already. */
-  constructor(position: number, sizeBytes: number) {
-    this.#first = position;
-    this.#start = position;
-    this.#end = position;
+  /** `offset`: how many bytes the stream has had already. */
+  constructor(offset: number, sizeBytes: number) {
+    this.#first = offset;
+    this.#start = offset;
+    this.#end = offset;
     this.sizeBytes = sizeBytes;
   }
 
-  /** The first position that can still be had. */
+  /** The lowest offset that can still be read from. */
   get start(): number {
     return this.#start;
   }
@@ -71,18 +71,18 @@ export class Backlog {
     }
   }
 
-  /** Some of the bytes from `position` on, which is at least `start`; none at the end. */
-  read(position: number): Piece {
+  /** Some of the bytes from `offset` on, which is at least `start`; none at the end. */
+  read(offset: number): Piece {
     const piece = this.#piece;
-    const offset = position - this.#first;
-    const from = offset & (BLOCK_BYTES - 1);
-    piece.bytes = this.#blocks[Math.floor(offset / BLOCK_BYTES)] ?? piece.bytes;
+    const past = offset - this.#first;
+    const from = past & (BLOCK_BYTES - 1);
+    piece.bytes = this.#blocks[Math.floor(past / BLOCK_BYTES)] ?? piece.bytes;
     piece.from = from;
-    piece.length = Math.min(BLOCK_BYTES - from, this.#end - position);
+    piece.length = Math.min(BLOCK_BYTES - from, this.#end - offset);
     return piece;
   }
 
-  /** Gives up what is older than the backlog's size, but not from position `needed` on. */
+  /** Drops what is older than the backlog's size, but not from offset `needed` on. */
   trim(needed: number): void {
     const kept = Math.min(this.#end - this.sizeBytes, needed);
     if (kept <= this.#start) return;

@@ -1,21 +1,23 @@
 /**
- * FAILOVER: a primary hands its part over. Writes are held back until the chosen replica has all
- * of the stream; then this server follows it, and asks it to take over with the same request.
+ * FAILOVER: a primary and one of its replicas exchange roles. Writes are paused until the target
+ * has acknowledged all of the stream; then this server becomes a replica of the target, and asks
+ * it to take over (PSYNC … FAILOVER). Until it has answered, at most one of the two may be written to:
+ * this server becomes a primary again only if the target cannot have taken over.
  */
 import { FAILOVER_IN_PROGRESS } from "../protocol/errors.ts";
-import type { Primary, Replica } from "./primary.ts";
+import type { Replica, ReplicaFeeds } from "./replica-feeds.ts";
 
 export type FailoverState = "no-failover" | "waiting-for-sync" | "failover-in-progress";
 
 export interface FailoverOptions {
-  readonly primary: Primary;
-  readonly position: () => number;
+  readonly feeds: ReplicaFeeds;
+  /** The offset that the target has to acknowledge. */
+  readonly offset: () => number;
   readonly requestAcks: () => void;
-  /** Holds writes back, or lets them go on. */
   readonly pauseWrites: (paused: boolean) => void;
-  /** Follows the replica, which is asked to take over. */
-  readonly followTarget: (host: string, port: number) => void;
-  /** Is a primary again. */
+  /** Becomes a replica of the target, which is asked to take over. */
+  readonly replicateFrom: (host: string, port: number) => void;
+  /** Becomes a primary again. */
   readonly takeBack: () => void;
   readonly log: (message: string) => void;
 }
@@ -39,7 +41,7 @@ export class Failover {
   /** Returns an error text or "". */
   begin(target: Target | null, timeoutMs: number, force: boolean): string {
     if (this.state !== "no-failover") return FAILOVER_IN_PROGRESS;
-    const replicas = this.#options.primary.followers;
+    const { replicas } = this.#options.feeds;
     if (replicas.length === 0) return "ERR FAILOVER requires connected replicas.";
     if (force && (target === null || timeoutMs === 0)) {
       return "ERR FAILOVER with force option requires both a timeout and target HOST and IP.";
@@ -55,18 +57,19 @@ export class Failover {
     if (timeoutMs > 0) this.#timer = setTimeout(() => this.#timeIsOver(), timeoutMs);
     this.#options.log("FAILOVER requested.");
     this.#options.pauseWrites(true);
-    // Not here: a transaction that this is part of has to be in the stream first.
+    // Acknowledgements are awaited, never looked at here: a transaction that calls FAILOVER has to be
+    // in the stream first.
     this.#options.requestAcks();
     return "";
   }
 
-  /** To be called when replicas have come further. */
+  /** Called when replicas have acknowledged more. */
   advance(): void {
     if (this.state !== "waiting-for-sync") return;
-    const { position, primary, requestAcks } = this.#options;
-    const isReady = (replica: Replica) => replica.isOnline && replica.ackPosition >= position();
+    const { feeds, offset, requestAcks } = this.#options;
+    const isReady = (replica: Replica) => replica.isOnline && replica.ackOffset >= offset();
     const wanted = this.#target;
-    const ready = primary.followers.find(
+    const ready = feeds.replicas.find(
       (replica) => (wanted === null || addressed(replica, wanted)) && isReady(replica),
     );
     if (ready === undefined) requestAcks();
@@ -80,7 +83,7 @@ export class Failover {
   #handOverTo(host: string, port: number): void {
     this.state = "failover-in-progress";
     this.#options.log(`Failover target ${host}:${port} is synced, failing over.`);
-    this.#options.followTarget(host, port);
+    this.#options.replicateFrom(host, port);
   }
 
   #timeIsOver(): void {
@@ -91,14 +94,24 @@ export class Failover {
     else this.#end("Replica never caught up before timeout, failover aborted.");
   }
 
-  /** The other has taken over. */
+  /** The target has taken over. */
   succeeded(): void {
     if (this.state === "failover-in-progress") this.#end("Failover succeeded.");
   }
 
-  /** The other cannot be reached or will not. */
-  failed(): void {
+  /**
+   * The target cannot be reached or refuses. `mayHaveTakenOver`: it was asked, and the connection
+   * was lost before its answer. Then two servers would be primaries if this one became one again:
+   * it goes on asking, until the target answers or FAILOVER ABORT decides.
+   */
+  failed(mayHaveTakenOver: boolean): void {
     if (this.state !== "failover-in-progress") return;
+    if (mayHaveTakenOver) {
+      this.#options.log(
+        "The failover target was asked to take over, but the connection was lost before it answered. Asking again. FAILOVER ABORT makes this server the primary again; make sure before that the target is not one.",
+      );
+      return;
+    }
     this.#options.takeBack();
     this.#end("Failover failed, this server is the primary again.");
   }
@@ -111,7 +124,7 @@ export class Failover {
     return "";
   }
 
-  /** The end of the server: nothing comes of it any more. */
+  /** The server shuts down. */
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }

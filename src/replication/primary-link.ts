@@ -1,9 +1,10 @@
 /**
- * The replica's side of replication: the connection to the primary. It introduces itself, asks to
- * go on where it stopped, takes the data where that cannot be, and then the stream. When the
- * connection is lost it tries again, with a delay that grows.
+ * A replica's connection to its primary. It introduces itself with REPLCONF, asks for a partial
+ * resync with PSYNC, takes all data if that is refused (full sync), and then the replication
+ * stream. When the connection is lost it connects again, with a delay that grows.
  *
- * It knows the protocol alone; what the data and the stream mean is its sink's affair.
+ * It knows the protocol only; what data and stream mean is the sink's concern. Nothing that a
+ * primary sends is trusted: what does not fit the protocol closes the connection.
  */
 import type { Socket } from "bun";
 import { freeBytes, latin1Text } from "../base/bytes.ts";
@@ -24,29 +25,32 @@ export interface LinkSettings {
   readonly timeoutMs: number;
 }
 
-/** Where the data goes, piece by piece. */
+/** Where the data of a full sync goes, piece by piece. */
 export interface DataSink {
-  /** It must be done with the bytes when it returns. */
+  /** Must be done with the bytes when it returns. Throws if they make no sense or cannot be kept. */
   take(bytes: Uint8Array): void;
-  /** All has come. */
+  /** All data has come. Rejects if it cannot be loaded. */
   finish(): Promise<void>;
+  /** No more will come. */
   abandon(): void;
 }
 
 export interface LinkSink {
-  /** The stream that is known, and up to where: what to ask for. */
-  place(): { readonly id: string; readonly position: number } | null;
-  /** The stream goes on; its id may be another one. */
-  onContinue(id: string): void;
-  /** All data comes anew, as it is at this position of that stream. */
-  beginData(id: string, position: number): DataSink;
+  /** The replication offset to ask for; null if only a full sync will do. */
+  offset(): { readonly replid: string; readonly offset: number } | null;
+  /** Partial resync: the stream goes on, maybe under another replid. */
+  onContinue(replid: string): void;
+  /** Full sync: the data that comes is that at this replication offset. */
+  beginData(replid: string, offset: number): DataSink;
   /** The data is there, and the stream begins. */
   onOnline(): void;
-  /** Takes a piece of the stream; it must be done with the bytes when it returns. */
+  /** Takes a piece of the stream; must be done with the bytes when it returns. */
   onStream(bytes: Uint8Array): void;
-  /** The connection is up or down. */
+  /** FAILOVER: the other server has taken over; from now on it is a primary like any other. */
+  onHandedOver(): void;
+  /** The connection is lost, or could not be made. */
   onLost(): void;
-  /** So many bytes have come, whatever they are. */
+  /** Called with the number of bytes that were received. */
   onBytes(count: number): void;
 }
 
@@ -57,16 +61,34 @@ const RETRY_MS_MIN = 200;
 const RETRY_MS_MAX = 5000;
 const LINE_BYTES_MAX = 4096;
 const NEWLINE = Uint8Array.of(10);
+const REPLID = /^[0-9a-f]{40}$/;
+/** Offsets above this are refused: sums with them would not be exact. */
+const OFFSET_MAX = 2 ** 52;
+/** What a server answers to PSYNC … FAILOVER that is a primary already. */
+const SENT_TO_PRIMARY = "PSYNC FAILOVER can't be sent to a master";
 
 /** The primary's answer was not what it should be. */
 class HandshakeError extends Error {}
+
+function isOffset(digits: string): boolean {
+  return /^[0-9]+$/.test(digits) && Number(digits) <= OFFSET_MAX;
+}
+
+/** A line of the primary, for the log: it must not write lines or terminal codes of its own. */
+function shown(line: string): string {
+  const text = line.slice(0, 200).replace(/[^ -~]/g, "?");
+  return `'${text}${line.length > 200 ? "..." : ""}'`;
+}
 
 export class PrimaryLink {
   readonly #settings: () => LinkSettings;
   readonly #sink: LinkSink;
   readonly #log: Log;
-  /** Has yet to ask the other server to be the primary in place of this one: FAILOVER. */
-  #handsOver: boolean;
+  /**
+   * FAILOVER: whether the other server is to be asked to become the primary. Once it was asked and
+   * has not answered, nobody knows whether it has taken over.
+   */
+  #handover: "none" | "wanted" | "asked";
   state: LinkState = "connect";
   /** When something was last received, in ms since the epoch. */
   lastIoMs = 0;
@@ -84,13 +106,13 @@ export class PrimaryLink {
   /** Bytes of a line that is not complete. */
   #line = "";
   #onLine: ((line: string) => void) | null = null;
-  /** Bytes that have come and may not be looked at yet; null while they may. */
+  /** Bytes that have come while a line is being acted upon; null while none is. */
   #held: Uint8Array[] | null = null;
   /** All data has come and is being loaded. */
   #isLoading = false;
   /** The data that is coming. */
   #data: { readonly sink: DataSink; readonly payload: PayloadReader } | null = null;
-  /** What has come of the stream while the data was being loaded. */
+  /** What came of the stream behind the data; the socket is paused until that is loaded. */
   #waiting: Uint8Array[] | null = null;
   readonly #outbox = new Outbox();
 
@@ -99,13 +121,18 @@ export class PrimaryLink {
     this.#settings = settings;
     this.#sink = sink;
     this.#log = log;
-    this.#handsOver = handsOver;
+    this.#handover = handsOver ? "wanted" : "none";
     this.downSinceMs = Date.now();
     this.#connect();
   }
 
   get settings(): LinkSettings {
     return this.#settings();
+  }
+
+  /** The other server was asked to take over and has not answered: it may be a primary by now. */
+  get isHandoverOpen(): boolean {
+    return this.#handover === "asked";
   }
 
   get isUp(): boolean {
@@ -129,7 +156,7 @@ export class PrimaryLink {
     this.#retry = null;
     if (this.#stopped) return;
     if (this.#isLoading) {
-      // Where to go on is known only when what has come is loaded.
+      // Which offset to ask for is known only when the data that has come is loaded.
       this.#retry = setTimeout(() => this.#connect(), RETRY_MS_MIN);
       return;
     }
@@ -138,8 +165,14 @@ export class PrimaryLink {
     const { host, port } = this.settings;
     const attempt = ++this.#attempt;
     this.#log.notice(`Connecting to MASTER ${this.address}`);
-    Bun.connect({
-      hostname: host,
+    this.#open(host, port, attempt).catch((error: Error) => {
+      if (attempt === this.#attempt) this.#lost(`Error connecting to MASTER: ${error.message}`);
+    });
+  }
+
+  async #open(hostname: string, port: number, attempt: number): Promise<void> {
+    await Bun.connect({
+      hostname,
       port,
       socket: {
         binaryType: "uint8array",
@@ -158,8 +191,6 @@ export class PrimaryLink {
           if (socket === this.#socket) this.#lost(error.message);
         },
       },
-    }).catch((error: Error) => {
-      if (attempt === this.#attempt) this.#lost(`Error connecting to MASTER: ${error.message}`);
     });
   }
 
@@ -167,7 +198,10 @@ export class PrimaryLink {
     this.#socket = socket;
     socket.setNoDelay(true);
     this.state = "handshake";
-    this.#handshake().catch((error: Error) => this.#lost(error.message));
+    const attempt = this.#attempt;
+    this.#handshake().catch((error: Error) => {
+      if (attempt === this.#attempt) this.#lost(error.message);
+    });
   }
 
   #lost(reason: string): void {
@@ -218,13 +252,14 @@ export class PrimaryLink {
     if (this.#socket !== null) this.#outbox.sendTo(this.#socket);
   }
 
-  /** Goes on at once with another connection, as after a stream that made no sense. */
+  /** Closes the connection, because the stream made no sense, and makes another one. */
   reconnect(reason: string): void {
     this.#lost(reason);
   }
 
   // ── Introducing itself ─────────────────────────────────────────────────────────────────────
 
+  /** Never resolves if the connection is lost before. */
   #readLine(): Promise<string> {
     return new Promise((done) => {
       this.#onLine = done;
@@ -240,41 +275,53 @@ export class PrimaryLink {
     const { announceIp, announcePort, password, user } = this.settings;
     const pong = await this.#ask("PING");
     if (!/^(\+PONG|-NOAUTH|-NOPERM|-ERR operation not permitted)/.test(pong)) {
-      throw new HandshakeError(`Error reply to PING from master: '${pong}'`);
+      throw new HandshakeError(`Error reply to PING from master: ${shown(pong)}`);
     }
     if (password !== "") {
       const credentials = user === "" ? [password] : [user, password];
       const reply = await this.#ask("AUTH", ...credentials);
-      if (reply.startsWith("-")) throw new HandshakeError(`Unable to AUTH to MASTER: ${reply}`);
+      if (reply.startsWith("-")) {
+        throw new HandshakeError(`Unable to AUTH to MASTER: ${shown(reply)}`);
+      }
     }
     const tell = async (...words: string[]) => {
       const reply = await this.#ask("REPLCONF", ...words);
       if (reply.startsWith("-")) {
         this.#log.notice(
-          `(Non critical) Master does not understand REPLCONF ${words[0]}: ${reply}`,
+          `(Non critical) Master does not understand REPLCONF ${words[0]}: ${shown(reply)}`,
         );
       }
     };
     await tell("listening-port", String(announcePort));
     if (announceIp !== "") await tell("ip-address", announceIp);
     await tell("capa", "eof", "capa", "psync2");
-    const place = this.#sink.place();
-    const from = place === null ? ["?", "-1"] : [place.id, String(place.position + 1)];
-    if (this.#handsOver && place !== null) from.push("FAILOVER");
-    const answer = await this.#ask("PSYNC", ...from);
-    const [word, id, offset] = answer.split(" ");
-    // Once it has agreed it is a primary like any other, also when the connection is lost later.
-    if (!answer.startsWith("-")) this.#handsOver = false;
-    if (word === "+CONTINUE") {
+    const known = this.#sink.offset();
+    const answer = await this.#psync(known);
+    const [word, replid = "", offset = ""] = answer.split(" ");
+    if (word === "+CONTINUE" && known !== null && (replid === "" || REPLID.test(replid))) {
       this.#log.notice("Successful partial resynchronization with master.");
-      this.#sink.onContinue(id ?? place!.id);
+      this.#sink.onContinue(replid || known.replid);
       this.#online();
-    } else if (word === "+FULLRESYNC" && /^[0-9a-f]{40}$/.test(id!) && /^[0-9]+$/.test(offset!)) {
-      this.#log.notice(`Full resync from master: ${id}:${offset}`);
+    } else if (word === "+FULLRESYNC" && REPLID.test(replid) && isOffset(offset)) {
+      this.#log.notice(`Full resync from master: ${replid}:${offset}`);
       this.state = "sync";
-      const head = await this.#readLine();
-      this.#beginData(id!, Number(offset), head);
-    } else throw new HandshakeError(`Unexpected reply to PSYNC from master: ${answer}`);
+      this.#beginData(replid, Number(offset), await this.#readLine());
+    } else throw new HandshakeError(`Unexpected reply to PSYNC from master: ${shown(answer)}`);
+  }
+
+  /** Asks for the stream behind the offset that is known; returns the answer. */
+  async #psync(known: ReturnType<LinkSink["offset"]>): Promise<string> {
+    const from = known === null ? ["?", "-1"] : [known.replid, String(known.offset + 1)];
+    if (this.#handover === "none" || known === null) return this.#ask("PSYNC", ...from);
+    const isRepeated = this.#handover === "asked";
+    this.#handover = "asked";
+    const answer = await this.#ask("PSYNC", ...from, "FAILOVER");
+    this.#handover = "none";
+    // It has taken over, if the answer to the first request was lost.
+    const isPrimaryNow = isRepeated && answer.startsWith("-") && answer.includes(SENT_TO_PRIMARY);
+    if (answer.startsWith("-") && !isPrimaryNow) return answer;
+    this.#sink.onHandedOver();
+    return isPrimaryNow ? this.#ask("PSYNC", ...from) : answer;
   }
 
   #online(): void {
@@ -285,10 +332,10 @@ export class PrimaryLink {
 
   // ── The data ───────────────────────────────────────────────────────────────────────────────
 
-  #beginData(id: string, position: number, head: string): void {
+  #beginData(replid: string, offset: number, head: string): void {
     const payload = PayloadReader.behind(head);
-    if (payload === null) {
-      throw new HandshakeError(`Bad protocol from MASTER, the data should begin: '${head}'`);
+    if (payload === null || (payload.length !== null && !Number.isSafeInteger(payload.length))) {
+      throw new HandshakeError(`Bad protocol from MASTER, the data should begin: ${shown(head)}`);
     }
     const { length } = payload;
     this.dataBytes = length ?? 0;
@@ -296,8 +343,8 @@ export class PrimaryLink {
     this.#log.notice(
       `MASTER <-> REPLICA sync: receiving ${length === null ? "streamed RDB" : `${length} bytes`} from master`,
     );
-    this.#data = { sink: this.#sink.beginData(id, position), payload };
-    // Where there is none, it is complete.
+    this.#data = { sink: this.#sink.beginData(replid, offset), payload };
+    // A payload of length 0 is complete.
     this.#takeData(new Uint8Array(0));
   }
 
@@ -308,13 +355,15 @@ export class PrimaryLink {
     if (rest !== null) this.#finishData(sink, rest);
   }
 
-  /** `rest`: what came of the stream already. */
+  /** All data has come; `rest` is what came of the stream behind it. */
   #finishData(data: DataSink, rest: Uint8Array): void {
     const socket = this.#socket;
     const waiting = rest.length > 0 ? [rest.slice()] : [];
     this.#data = null;
     this.#waiting = waiting;
     this.#isLoading = true;
+    // Loading may take long: the primary keeps the stream meanwhile, and its limits hold.
+    socket?.pause();
     const finished = data.finish().finally(() => {
       this.#isLoading = false;
       this.lastIoMs = Date.now();
@@ -323,8 +372,9 @@ export class PrimaryLink {
       () => {
         if (socket !== this.#socket || this.#stopped) return;
         this.#waiting = null;
+        socket?.resume();
         this.#online();
-        for (const bytes of waiting) this.#sink.onStream(bytes);
+        for (const bytes of waiting) if (socket === this.#socket) this.#sink.onStream(bytes);
       },
       (error: Error) => this.#lost(`Failed loading the data of the MASTER: ${error.message}`),
     );
@@ -340,8 +390,13 @@ export class PrimaryLink {
   }
 
   #take(chunk: Uint8Array): void {
-    if (this.#data !== null) this.#takeData(chunk);
-    else if (this.#waiting !== null) this.#waiting.push(chunk.slice());
+    if (this.#data !== null) {
+      try {
+        this.#takeData(chunk);
+      } catch (error) {
+        this.#lost(`Failed taking the data of the MASTER: ${(error as Error).message}`);
+      }
+    } else if (this.#waiting !== null) this.#waiting.push(chunk.slice());
     else if (this.state === "connected") this.#sink.onStream(chunk);
     else {
       this.#receiveLines(chunk);
@@ -367,13 +422,13 @@ export class PrimaryLink {
       const onLine = this.#onLine;
       this.#onLine = null;
       onLine?.(line);
-      // What follows the line belongs to what comes next, which has to begin first.
+      // The handshake decides what the bytes behind the line are.
       this.#hold(at < chunk.length ? [chunk.slice(at)] : []);
       return;
     }
   }
 
-  /** Keeps what comes until those who wait for a line have gone on. */
+  /** Keeps what comes until the handshake has acted upon the line before it. */
   #hold(chunks: Uint8Array[]): void {
     this.#held = chunks;
     const socket = this.#socket;
@@ -382,6 +437,7 @@ export class PrimaryLink {
       this.#held = null;
       for (const [i, chunk] of chunks.entries()) {
         this.#take(chunk);
+        if (socket !== this.#socket) return;
         const heldAgain = this.#held as Uint8Array[] | null;
         if (heldAgain === null) continue;
         heldAgain.push(...chunks.slice(i + 1));

@@ -1,51 +1,56 @@
 /**
- * Replication as a whole: what this server is, which stream it writes or follows, and the change
- * from one to the other.
+ * Replication as a whole: whether this server is a primary or a replica, which stream its data set
+ * belongs to, and the change from one role to the other.
  *
- * A stream has an id and a position, the number of its bytes so far. A primary writes it; its
- * replicas, and theirs, pass it on byte for byte, so that a position means the same everywhere.
- * Who is promoted begins a stream of its own, but remembers the old one up to where it left it
- * (`secondId`), so that the others can follow without all the data.
+ * A stream is named by a replid; an offset counts its bytes. A primary writes it; its replicas, and
+ * theirs, pass it on byte for byte, so that an offset means the same on all of them. A replica that
+ * is promoted begins a stream of its own, and remembers the old replid up to the offset where it
+ * left that stream (`secondReplid`), so that the other replicas can resync without all data.
  */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { SecretSource } from "../base/random.ts";
-import { OpenFile, removeQuietly, renameFile } from "../persistence/files.ts";
 import type { PropagationService } from "../persistence/journal.ts";
-import type { Persistence } from "../persistence/persistence.ts";
-import { RdbReader } from "../persistence/snapshot/reader.ts";
-import type { StreamPlace } from "../persistence/stream-place.ts";
+import type { ReplicationOffset } from "../persistence/replication-offset.ts";
+import type { SnapshotSink } from "../persistence/snapshot/snapshot.ts";
 import { NO_PRIMARY_LINK } from "../protocol/errors.ts";
 import type { Request } from "../protocol/request.ts";
-import type { Keyspace } from "../store/keyspace.ts";
 import { Applier, type ApplierSink, StreamError } from "./applier.ts";
 import { Backlog } from "./backlog.ts";
-import { type Peer, Primary, type PrimarySettings, type Replica } from "./primary.ts";
-import { type DataSink, type LinkSettings, type LinkSink, PrimaryLink } from "./primary-link.ts";
+import { FullSync, type ReplacedDataSet } from "./full-sync.ts";
+import { type LinkSettings, type LinkSink, PrimaryLink } from "./primary-link.ts";
+import { type FeedSettings, type Peer, type Replica, ReplicaFeeds } from "./replica-feeds.ts";
 
-export const NO_ID = "0".repeat(40);
-const ID_CHARACTERS = 40;
+export const NO_REPLID = "0".repeat(40);
+const REPLID_DIGITS = 40;
 const ACK_PERIOD_MS = 1000;
 const ENCODED_PING = Buffer.from("*1\r\n$4\r\nPING\r\n", "latin1");
 const ENCODED_GETACK = Buffer.from("*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n", "latin1");
 
-export interface ReplicationSettings extends PrimarySettings {
+export interface ReplicationSettings extends FeedSettings {
   readonly backlogBytes: number;
   readonly backlogTtlMs: number;
   readonly user: string;
   readonly password: string;
   readonly announceIp: string;
   readonly announcePort: number;
-  /** How data from the primary is taken: by way of a file, or straight into memory. */
+  /** Whether the data of a full sync goes to a file first, or straight into memory. */
   readonly disklessLoad: "disabled" | "on-empty-db" | "swapdb";
+}
+
+/** What replication asks of persistence. */
+export interface DataSet extends ReplacedDataSet {
+  /** Encodes all data as it is now into the sink; false: another snapshot is under way. */
+  streamTo(sink: SnapshotSink, done: (error: string) => void): boolean;
+  /** The same to a file. Throws if it cannot be created. */
+  writeFor(path: string, done: (error: string) => void): boolean;
 }
 
 export interface ReplicationOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly secrets: SecretSource;
-  readonly keyspace: Keyspace;
-  readonly persistence: Persistence;
+  readonly dataSet: DataSet;
   readonly propagation: PropagationService;
   readonly settings: () => ReplicationSettings;
   readonly temporaryPath: () => string;
@@ -59,50 +64,64 @@ export interface ReplicationOptions {
   readonly onReplace: () => void;
   /** The link to the primary is up, or down. */
   readonly onLink: (isUp: boolean) => void;
+  /** FAILOVER: the target has taken over. */
+  readonly onHandedOver: () => void;
   readonly onAck: () => void;
 }
 
 export class Replication {
   readonly #options: ReplicationOptions;
-  readonly primary: Primary;
+  readonly feeds: ReplicaFeeds;
+  readonly #fullSync: FullSync;
   link: PrimaryLink | null = null;
   /** Bytes received from primaries: data and stream. */
   inputBytes = 0;
-  /** The stream's id. */
-  id: string;
-  secondId = NO_ID;
-  /** Up to where the second id is good. */
-  secondPosition = -1;
+  replid: string;
+  secondReplid = NO_REPLID;
+  /** Up to which offset the second replid is valid; -1 without one. */
+  secondReplidOffset = -1;
   #backlog: Backlog | null = null;
-  /** Where the stream is while there is no backlog. */
-  #position = 0;
-  /** Data and stream agree: it may go on from here. */
-  #isPlaced = false;
+  /** The offset while there is no backlog. */
+  #offset = 0;
+  /** The data set is exactly what the stream makes up to the offset: a partial resync can begin there. */
+  #hasValidOffset = false;
   #applier: Applier;
   #ackedMs = 0;
-  /** The primary has asked how far this replica is. */
+  /** The primary has asked for an acknowledgement. */
   #ackWanted = false;
-  /** A piece of the stream is being run, so that data and position do not agree. */
+  /** Commands of the stream are being run that the offset does not count yet. */
   #isApplying = false;
   #aloneSinceMs = 0;
   #wantsAcks = false;
 
   constructor(options: ReplicationOptions) {
+    const { clock, dataSet, log, onAck, propagation, secrets, settings, temporaryPath } = options;
     this.#options = options;
-    this.id = options.secrets.hex(ID_CHARACTERS);
+    this.replid = this.#newReplid();
     this.#applier = new Applier(this.#applierSink());
-    this.primary = new Primary({
-      clock: options.clock,
-      log: options.log,
-      secrets: options.secrets,
-      settings: options.settings,
+    this.feeds = new ReplicaFeeds({
+      clock,
+      log,
+      secrets,
+      settings,
+      temporaryPath,
+      onAck,
       backlog: () => this.#needBacklog(),
-      id: () => this.id,
-      snapshot: (sink, done) => options.persistence.streamTo(sink, done),
-      snapshotFile: (path, done) => options.persistence.writeFor(path, done),
-      temporaryPath: options.temporaryPath,
-      mark: () => options.propagation.mark(),
-      onAck: options.onAck,
+      replid: () => this.replid,
+      snapshot: (sink, done) => dataSet.streamTo(sink, done),
+      snapshotFile: (path, done) => dataSet.writeFor(path, done),
+      mark: () => propagation.mark(),
+    });
+    this.#fullSync = new FullSync({
+      dataSet,
+      log,
+      temporaryPath,
+      disklessLoad: () => settings().disklessLoad,
+      onReplace: () => {
+        this.#hasValidOffset = false;
+        options.onReplace();
+      },
+      onReplaced: (offset) => this.#beginAt(offset),
     });
   }
 
@@ -110,60 +129,60 @@ export class Replication {
     return this.link !== null;
   }
 
-  /** Bytes that the stream has had. */
-  get position(): number {
-    return this.#backlog?.end ?? this.#position;
+  /** Bytes of the stream so far. */
+  get streamOffset(): number {
+    return this.#backlog?.end ?? this.#offset;
   }
 
   get backlog(): Backlog | null {
     return this.#backlog;
   }
 
-  /** Whether commands have to be written down for replicas. */
+  /** Whether commands have to be propagated to replicas. */
   get wantsCommands(): boolean {
     return this.#backlog !== null && this.link === null;
   }
 
-  /** Where data and stream stand together, for files; null where they do not. */
-  get place(): StreamPlace | null {
+  /** The replication offset of the data set, for files; null where it is not known. */
+  get offset(): ReplicationOffset | null {
+    const { replid, streamOffset } = this;
     if (this.link !== null) {
-      if (!this.#isPlaced || this.#isApplying) return null;
+      if (!this.#hasValidOffset || this.#isApplying) return null;
       const { databaseIndex } = this.#options.applied;
-      return { id: this.id, position: this.position, databaseIndex };
+      return { replid, offset: streamOffset, databaseIndex };
     }
-    if (this.#backlog === null) return null;
-    return { id: this.id, position: this.position, databaseIndex: 0 };
+    return this.#backlog === null ? null : { replid, offset: streamOffset, databaseIndex: 0 };
   }
 
-  #newId(): string {
-    return this.#options.secrets.hex(ID_CHARACTERS);
+  #newReplid(): string {
+    return this.#options.secrets.hex(REPLID_DIGITS);
   }
 
-  /** A stream of which nobody has anything yet. */
-  #beginStream(id: string): void {
-    this.id = id;
-    this.secondId = NO_ID;
-    this.secondPosition = -1;
+  /** A stream that nobody else has. */
+  #beginStream(replid: string): void {
+    this.replid = replid;
+    this.secondReplid = NO_REPLID;
+    this.secondReplidOffset = -1;
   }
 
-  /** The stream goes on under another id; up to here the present one is good too. */
-  #continueStream(id: string): void {
-    this.secondId = this.id;
-    this.secondPosition = this.position;
-    this.id = id;
+  /** The stream goes on under another replid; up to here the present one is valid too. */
+  #continueStream(replid: string): void {
+    this.secondReplid = this.replid;
+    this.secondReplidOffset = this.streamOffset;
+    this.replid = replid;
   }
 
   #needBacklog(): Backlog {
     if (this.#backlog === null) {
-      this.#backlog = new Backlog(this.#position, this.#options.settings().backlogBytes);
-      // A replica may come and be gone again before the next tick.
+      this.#backlog = new Backlog(this.#offset, this.#options.settings().backlogBytes);
+      // A replica may connect and disconnect before the next tick.
       this.#aloneSinceMs = this.#options.clock.nowMs;
     }
     return this.#backlog;
   }
 
   #dropBacklog(): void {
-    this.#position = this.position;
+    this.#offset = this.streamOffset;
     this.#backlog = null;
   }
 
@@ -171,40 +190,40 @@ export class Replication {
     if (this.#backlog !== null) this.#backlog.sizeBytes = this.#options.settings().backlogBytes;
   }
 
-  /** What files say of the stream that the data belongs to. */
-  restore(place: StreamPlace, isReplica: boolean): void {
-    this.#position = place.position;
+  /** The replication offset of the data set that was loaded from files. */
+  restore(loaded: ReplicationOffset, isReplica: boolean): void {
+    this.#offset = loaded.offset;
     this.#backlog = null;
     if (isReplica) {
-      this.id = place.id;
-      this.#isPlaced = true;
-      this.#options.applied.databaseIndex = place.databaseIndex;
+      this.replid = loaded.replid;
+      this.#hasValidOffset = true;
+      this.#options.applied.databaseIndex = loaded.databaseIndex;
     } else {
-      this.secondId = place.id;
-      this.secondPosition = place.position;
+      this.secondReplid = loaded.replid;
+      this.secondReplidOffset = loaded.offset;
     }
     this.#needBacklog();
   }
 
   // ── As a primary ───────────────────────────────────────────────────────────────────────────
 
-  /** Commands that have been written down go into the stream. */
+  /** Commands that were propagated are appended to the stream. */
   feed(bytes: Uint8Array): void {
     if (this.wantsCommands) this.#backlog!.append(bytes, 0, bytes.length);
   }
 
-  /** Sends replicas what there is; to be called at the end of a tick. */
+  /** Sends replicas what they have not been sent; called at the end of a tick. */
   pump(): void {
     if (this.#backlog === null) return;
     if (this.#wantsAcks) {
       this.#wantsAcks = false;
       if (this.wantsCommands) this.#backlog.append(ENCODED_GETACK, 0, ENCODED_GETACK.length);
     }
-    this.primary.pumpAll();
-    this.#backlog.trim(this.primary.neededPosition());
+    this.feeds.pumpAll();
+    this.#backlog.trim(this.feeds.neededOffset());
   }
 
-  /** Asks replicas how far they are, once for all who want to know in this tick. */
+  /** Asks replicas to acknowledge, once for all who want to know in this tick. */
   requestAcks(): void {
     if (this.#wantsAcks) return;
     this.#wantsAcks = true;
@@ -214,25 +233,29 @@ export class Replication {
     });
   }
 
-  /** A replica wants to follow from `position` of stream `id`; "?" where it has nothing, "" by SYNC. */
-  follow(peer: Peer, id: string, position: number): void {
-    const replica = this.primary.announce(peer);
+  /**
+   * PSYNC or SYNC: a replica wants the stream `replid` from `offset` on. The replid is "?" if it
+   * has no data, and "" with SYNC.
+   */
+  acceptReplica(peer: Peer, replid: string, offset: number): void {
+    const replica = this.feeds.announce(peer);
     if (this.#backlog === null && !this.isReplica) {
-      this.#beginStream(this.#newId());
+      this.#beginStream(this.#newReplid());
     }
     this.#options.propagation.flush();
-    if (this.#canResume(id, position)) {
-      this.primary.resume(replica, position);
+    if (this.#canResume(replid, offset)) {
+      this.feeds.resume(replica, offset);
       return;
     }
-    if (id !== "?" && !replica.isPlain) this.primary.refusedSyncs++;
-    this.primary.wait(replica);
+    if (replid !== "?" && !replica.usesSync) this.feeds.refusedSyncs++;
+    this.feeds.requestFullSync(replica);
   }
 
-  #canResume(id: string, position: number): boolean {
+  #canResume(replid: string, offset: number): boolean {
     const backlog = this.#backlog;
-    const isKnown = id === this.id || (id === this.secondId && position <= this.secondPosition);
-    return backlog !== null && isKnown && position >= backlog.start && position <= backlog.end;
+    const isKnown =
+      replid === this.replid || (replid === this.secondReplid && offset <= this.secondReplidOffset);
+    return backlog !== null && isKnown && offset >= backlog.start && offset <= backlog.end;
   }
 
   /** Why a new replica cannot be served now, or "". */
@@ -241,22 +264,22 @@ export class Replication {
   }
 
   replicaOf(id: number): Replica | undefined {
-    return this.primary.of(id);
+    return this.feeds.of(id);
   }
 
   // ── As a replica ───────────────────────────────────────────────────────────────────────────
 
-  /** Follows another server. */
-  follows(host: string, port: number, handsOver = false): void {
+  /** Makes this server a replica of another one; with `handsOver` that one is asked to take over. */
+  replicateFrom(host: string, port: number, handsOver = false): void {
     const { log, onRole, settings } = this.#options;
     const wasPrimary = this.link === null;
     this.#options.propagation.flush();
     this.link?.stop();
     if (wasPrimary && this.#backlog !== null) {
-      // Its own stream may be the new primary's past: then the stream alone is enough.
-      this.#isPlaced = true;
+      // The new primary may have all of this server's stream: then a partial resync is enough.
+      this.#hasValidOffset = true;
     }
-    // They may be changed while the primary cannot be reached for a wrong one.
+    // Read anew for each connection: a wrong password can be corrected.
     const linkSettings = (): LinkSettings => {
       const { announceIp, announcePort, password, timeoutMs, user } = settings();
       return { host, port, user, password, announceIp, announcePort, timeoutMs };
@@ -267,30 +290,31 @@ export class Replication {
     onRole();
   }
 
-  /** Follows nobody any more. */
+  /** Makes this server a primary. */
   promote(): void {
     const { link } = this;
     if (link === null) return;
     link.stop();
     this.link = null;
-    // Where data and stream do not agree, nobody else who has the stream has this data.
-    if (this.#isPlaced) this.#continueStream(this.#newId());
-    else this.#beginStream(this.#newId());
+    // Without a valid offset nobody else who has the stream has this data set.
+    if (this.#hasValidOffset) this.#continueStream(this.#newReplid());
+    else this.#beginStream(this.#newReplid());
     this.#aloneSinceMs = this.#options.clock.nowMs;
     this.#needBacklog();
     this.#options.propagation.mark();
-    // They come back, learn the new id and go on.
-    this.primary.terminateAll();
+    // They connect again, learn the new replid and resync.
+    this.feeds.terminateAll();
     this.#options.log.notice("MASTER MODE enabled");
     this.#options.onRole();
   }
 
   #applierSink(): ApplierSink {
-    const { propagation } = this.#options;
+    const { log, propagation } = this.#options;
     return {
       run: (request) => this.#applyOne(request),
       beginBlock: () => propagation.beginBlock(),
       endBlock: () => propagation.endBlock(),
+      unexpected: (what) => log.warning(`The master's stream has ${what}, which is ignored`),
       onApplied: (bytes, from, length) => this.#needBacklog().append(bytes, from, length),
     };
   }
@@ -309,125 +333,69 @@ export class Replication {
     if (link === null || !link.isUp) return;
     this.#ackedMs = this.#options.clock.nowMs;
     this.#ackWanted = false;
-    link.send(["REPLCONF", "ACK", String(this.position)]);
+    link.send(["REPLCONF", "ACK", String(this.streamOffset)]);
   }
 
   #linkSink(): LinkSink {
-    const { log } = this.#options;
     return {
       onBytes: (count) => {
         this.inputBytes += count;
       },
-      place: () => (this.#isPlaced ? { id: this.id, position: this.position } : null),
-      onContinue: (id) => this.#continueAs(id),
-      beginData: (id, position) => this.#beginData(id, position),
+      offset: () =>
+        this.#hasValidOffset ? { replid: this.replid, offset: this.streamOffset } : null,
+      onContinue: (replid) => this.#continueAs(replid),
+      beginData: (replid, offset) => this.#fullSync.begin(replid, offset),
       onOnline: () => {
         this.#sendAck();
         this.#options.onLink(true);
       },
-      onStream: (bytes) => {
-        this.#isApplying = true;
-        try {
-          this.#applier.feed(bytes);
-        } catch (error) {
-          // A part of the bytes has been run, so there is no place to go on from.
-          this.#isPlaced = false;
-          const isProtocol = error instanceof StreamError;
-          if (!isProtocol) log.warning(`Repeating a command failed: ${(error as Error).stack}`);
-          const what = isProtocol ? "Protocol error from master" : "A command cannot be repeated";
-          this.link?.reconnect(`${what}: ${(error as Error).message}`);
-        } finally {
-          this.#isApplying = false;
-        }
-        if (this.#ackWanted) this.#sendAck();
-        this.pump();
-      },
+      onStream: (bytes) => this.#applyStream(bytes),
+      onHandedOver: () => this.#options.onHandedOver(),
       onLost: () => {
-        // What is not complete comes again.
+        // A command that is not complete is sent again.
         this.#applier = new Applier(this.#applierSink());
         this.#options.onLink(false);
       },
     };
   }
 
-  #continueAs(id: string): void {
-    if (id === this.id) return;
-    this.#continueStream(id);
-    this.primary.terminateAll();
-  }
-
-  /** The stream is another one, and the data belongs to `position` of it. */
-  #placeAt(id: string, position: number, databaseIndex: number): void {
-    this.#beginStream(id);
-    this.#position = position;
-    this.#backlog = new Backlog(position, this.#options.settings().backlogBytes);
-    this.#options.applied.databaseIndex = databaseIndex;
-    this.#isPlaced = true;
-    // What they have is not what is here now.
-    this.primary.terminateAll();
-  }
-
-  #beginData(id: string, position: number): DataSink {
-    const { disklessLoad } = this.#options.settings();
-    const isEmpty = this.#options.keyspace.keyCount() === 0;
-    if (disklessLoad === "swapdb" || (disklessLoad === "on-empty-db" && isEmpty)) {
-      return this.#takeIntoMemory(id, position);
+  #applyStream(bytes: Uint8Array): void {
+    this.#isApplying = true;
+    try {
+      this.#applier.feed(bytes);
+    } catch (error) {
+      // A part of the bytes has been run that the offset does not count.
+      this.#hasValidOffset = false;
+      const isProtocol = error instanceof StreamError;
+      if (!isProtocol) {
+        this.#options.log.warning(
+          `Running a command of the master failed: ${(error as Error).stack}`,
+        );
+      }
+      const what = isProtocol ? "Protocol error from master" : "A command cannot be run";
+      this.link?.reconnect(`${what}: ${(error as Error).message}`);
+    } finally {
+      this.#isApplying = false;
     }
-    return this.#takeByFile(id, position);
+    if (this.#ackWanted) this.#sendAck();
+    this.pump();
   }
 
-  /** The data goes into a keyspace of its own, which takes the place of the old one at once. */
-  #takeIntoMemory(id: string, position: number): DataSink {
-    const { keyspace, log, onReplace, persistence } = this.#options;
-    const fresh = keyspace.createLike();
-    fresh.frozen = true;
-    const reader = new RdbReader({ space: fresh, keepExpired: true, checking: true });
-    return {
-      take: (bytes) => reader.feed(bytes.slice()),
-      finish: async () => {
-        reader.finish();
-        this.#isPlaced = false;
-        onReplace();
-        persistence.stopSnapshot();
-        keyspace.adopt(fresh);
-        this.#placeAt(id, position, streamDatabase(reader));
-        persistence.replaced();
-        log.notice("MASTER <-> REPLICA sync: Finished with success");
-      },
-      abandon: () => {},
-    };
+  #continueAs(replid: string): void {
+    if (replid === this.replid) return;
+    this.#continueStream(replid);
+    this.feeds.terminateAll();
   }
 
-  /** The data goes to a file first, and the old data is there until all has come. */
-  #takeByFile(id: string, position: number): DataSink {
-    const { log, onReplace, persistence, temporaryPath } = this.#options;
-    const path = temporaryPath();
-    const file = OpenFile.create(path);
-    let open = true;
-    const close = () => {
-      if (open) file.close();
-      open = false;
-    };
-    return {
-      take: (bytes) => file.write(bytes),
-      finish: async () => {
-        close();
-        this.#isPlaced = false;
-        onReplace();
-        try {
-          const reader = await persistence.replaceBy(path);
-          renameFile(path, persistence.rdbPath);
-          this.#placeAt(id, position, streamDatabase(reader));
-        } finally {
-          persistence.replaced();
-        }
-        log.notice("MASTER <-> REPLICA sync: Finished with success");
-      },
-      abandon: () => {
-        close();
-        removeQuietly(path);
-      },
-    };
+  /** All data was replaced by that at this offset of another stream. */
+  #beginAt({ databaseIndex, offset, replid }: ReplicationOffset): void {
+    this.#beginStream(replid);
+    this.#offset = offset;
+    this.#backlog = new Backlog(offset, this.#options.settings().backlogBytes);
+    this.#options.applied.databaseIndex = databaseIndex;
+    this.#hasValidOffset = true;
+    // This server's replicas have another data set.
+    this.feeds.terminateAll();
   }
 
   // ── Time ───────────────────────────────────────────────────────────────────────────────────
@@ -436,7 +404,7 @@ export class Replication {
   tick(): void {
     const { clock, propagation, settings } = this.#options;
     const { nowMs } = clock;
-    this.primary.tick(() => {
+    this.feeds.tick(() => {
       if (!this.wantsCommands) return;
       propagation.flush();
       this.#backlog!.append(ENCODED_PING, 0, ENCODED_PING.length);
@@ -448,21 +416,15 @@ export class Replication {
       if (nowMs - this.#ackedMs >= ACK_PERIOD_MS) this.#sendAck();
       return;
     }
-    if (this.primary.count > 0 || this.#backlog === null) this.#aloneSinceMs = nowMs;
+    if (this.feeds.count > 0 || this.#backlog === null) this.#aloneSinceMs = nowMs;
     const { backlogTtlMs } = settings();
     if (backlogTtlMs === 0 || nowMs - this.#aloneSinceMs <= backlogTtlMs) return;
-    // Nobody comes back: the stream ends, and the next one has another id.
+    // No replica connects any more: the stream ends, and the next one has another replid.
     this.#dropBacklog();
-    this.#beginStream(this.#newId());
+    this.#beginStream(this.#newReplid());
   }
 
   stop(): void {
     this.link?.stop();
   }
-}
-
-/** The database that the stream's commands are for where the data ends. */
-function streamDatabase(reader: RdbReader): number {
-  const index = Number(reader.aux.get("repl-stream-db") ?? 0);
-  return Number.isInteger(index) && index >= 0 ? index : 0;
 }

@@ -94,7 +94,7 @@ export class Clients implements ClientsService<Connection> {
 
   receive(client: Connection, chunk: Uint8Array): void {
     const { intake, replication } = this.#parts;
-    if (client.isReplica) replication.core.primary.heard(client.id);
+    if (client.isReplica) replication.core.feeds.heard(client.id);
     intake.receive(client, chunk);
   }
 
@@ -105,7 +105,7 @@ export class Clients implements ClientsService<Connection> {
     if (!client.isReplica || client.unsentBytes > 0) return;
     const { core } = replication;
     const replica = core.replicaOf(client.id);
-    if (replica !== undefined) core.primary.pump(replica);
+    if (replica !== undefined) core.feeds.pump(replica);
   }
 
   /** The connection is closed. */
@@ -121,7 +121,7 @@ export class Clients implements ClientsService<Connection> {
     this.reset(client);
     blocking.release(client);
     replication.ackWaits.forget(client);
-    replication.core.primary.forget(client.id);
+    replication.core.feeds.forget(client.id);
   }
 
   close(client: Connection): void {

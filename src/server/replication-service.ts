@@ -8,7 +8,7 @@ import type {
 import { temporaryName } from "../persistence/files.ts";
 import * as errors from "../protocol/errors.ts";
 import { Failover, hostOf } from "../replication/failover.ts";
-import type { Peer } from "../replication/primary.ts";
+import type { Peer } from "../replication/replica-feeds.ts";
 import { Replication, type ReplicationSettings } from "../replication/replication.ts";
 import { replicationSettings } from "./configuration/replication-settings.ts";
 import type { Connection } from "./connections/connection.ts";
@@ -83,8 +83,7 @@ export class ServerReplication implements ReplicationService<Connection> {
       clock,
       log,
       secrets,
-      keyspace,
-      persistence,
+      dataSet: persistence,
       propagation,
       settings: () => this.#settings,
       temporaryPath: () => temporaryName(join(config.unicode("dir"), "temp-sync")),
@@ -102,6 +101,7 @@ export class ServerReplication implements ReplicationService<Connection> {
         for (const database of keyspace.databases) parts.events.emptying(database);
       },
       onLink: (isUp) => this.#linkChanged(isUp),
+      onHandedOver: () => this.failoverState.succeeded(),
       onAck: () => this.#acked(),
     });
     this.ackWaits = new AckWaits(
@@ -110,17 +110,17 @@ export class ServerReplication implements ReplicationService<Connection> {
       (client, reached) => parts.clients.answer(client, (writer) => writer.integer(reached)),
     );
     this.failoverState = new Failover({
-      primary: this.core.primary,
-      position: () => {
+      feeds: this.core.feeds,
+      offset: () => {
         // What has been written but is not in the stream yet must reach the target too.
         propagation.flush();
-        return this.core.position;
+        return this.core.streamOffset;
       },
       requestAcks: () => this.core.requestAcks(),
       pauseWrites: (paused) => parts.clients.holdWrites(paused),
-      followTarget: (host, port) => {
+      replicateFrom: (host, port) => {
         this.#remember(host, port);
-        this.core.follows(host, port, true);
+        this.core.replicateFrom(host, port, true);
       },
       takeBack: () => this.promote(),
       log: (message) => log.notice(message),
@@ -150,7 +150,7 @@ export class ServerReplication implements ReplicationService<Connection> {
   }
 
   get position(): number {
-    return this.core.position;
+    return this.core.streamOffset;
   }
 
   get wantsCommands(): boolean {
@@ -165,12 +165,12 @@ export class ServerReplication implements ReplicationService<Connection> {
   }
 
   replicaViews(): ReplicaView[] {
-    return this.core.primary.followers
+    return this.core.feeds.replicas
       .filter(({ isOnline }) => isOnline)
       .map((replica) => ({
         ip: hostOf(replica),
         port: replica.port,
-        ackPosition: replica.ackPosition,
+        ackPosition: replica.ackOffset,
       }));
   }
 
@@ -178,7 +178,7 @@ export class ServerReplication implements ReplicationService<Connection> {
 
   replicateFrom(host: string, port: number): void {
     this.#remember(host, port);
-    this.core.follows(host, port);
+    this.core.replicateFrom(host, port);
   }
 
   promote(): void {
@@ -222,9 +222,8 @@ export class ServerReplication implements ReplicationService<Connection> {
       this.#primaryClient.id = this.#parts.clients.nextId();
       this.#primaryClient.address = this.core.link!.address;
       this.#primaryClient.createdMs = Date.now();
-      this.failoverState.succeeded();
     }
-    if (!isUp) this.failoverState.failed();
+    if (!isUp) this.failoverState.failed(this.core.link?.isHandoverOpen === true);
     this.updateRefusals();
   }
 
@@ -242,7 +241,7 @@ export class ServerReplication implements ReplicationService<Connection> {
   }
 
   announce(client: Connection, field: "port" | "ip" | "capa" | "rdb-only", value: string): void {
-    const replica = this.core.primary.announce(this.#peer(client));
+    const replica = this.core.feeds.announce(this.#peer(client));
     if (field === "port") replica.port = Number(value);
     else if (field === "ip") replica.ip = value;
     else if (field === "rdb-only") replica.rdbOnly = value === "1";
@@ -251,7 +250,7 @@ export class ServerReplication implements ReplicationService<Connection> {
   }
 
   acknowledge(client: Connection, position: number): void {
-    this.core.primary.acknowledge(client.id, position);
+    this.core.feeds.acknowledge(client.id, position);
   }
 
   acceptReplica(client: Connection, id: string, position: number): string {
@@ -260,8 +259,8 @@ export class ServerReplication implements ReplicationService<Connection> {
     const { refusal } = this.core;
     if (refusal !== "") return refusal;
     client.isReplica = true;
-    this.core.primary.announce(this.#peer(client)).isPlain = id === "";
-    this.core.follow(this.#peer(client), id, position);
+    this.core.feeds.announce(this.#peer(client)).usesSync = id === "";
+    this.core.acceptReplica(this.#peer(client), id, position);
     this.updateRefusals();
     return "";
   }
@@ -270,7 +269,7 @@ export class ServerReplication implements ReplicationService<Connection> {
     if (!this.isReplica) return "ERR PSYNC FAILOVER can't be sent to a master.";
     // It leads back to this server, which is handing its part over.
     if (this.failoverState.state !== "no-failover") return errors.FAILOVER_IN_PROGRESS;
-    if (id !== this.core.id) return "ERR PSYNC FAILOVER replid must match my replid.";
+    if (id !== this.core.replid) return "ERR PSYNC FAILOVER replid must match my replid.";
     this.#parts.log.warning("Failover request received, this server becomes the primary");
     this.promote();
     return "";
@@ -279,21 +278,21 @@ export class ServerReplication implements ReplicationService<Connection> {
   // ── WAIT and FAILOVER ──────────────────────────────────────────────────────────────────────
 
   countAt(position: number): number {
-    return this.core.primary.countAt(position);
+    return this.core.feeds.countAt(position);
   }
 
   /** Whether all replicas that get the stream have applied it up to the position. */
   haveAll(position: number): boolean {
-    const { primary } = this.core;
-    const online = primary.followers.filter(({ isOnline }) => isOnline);
-    return this.isReplica || primary.countAt(position) === online.length;
+    const { feeds } = this.core;
+    const online = feeds.replicas.filter(({ isOnline }) => isOnline);
+    return this.isReplica || feeds.countAt(position) === online.length;
   }
 
   lastWriteOf(client: Connection): number {
     if (client.hasWritten) {
       this.#parts.propagation.flush();
       client.hasWritten = false;
-      client.lastWritePosition = this.core.position;
+      client.lastWritePosition = this.core.streamOffset;
     }
     return client.lastWritePosition;
   }
@@ -321,7 +320,7 @@ export class ServerReplication implements ReplicationService<Connection> {
     if (this.isReplica) return config.flag("replica-read-only") ? errors.READ_ONLY_REPLICA : "";
     const wanted = config.number("min-replicas-to-write");
     if (wanted === 0 || config.number("min-replicas-max-lag") === 0) return "";
-    return this.core.primary.goodCount < wanted ? errors.NOT_ENOUGH_REPLICAS : "";
+    return this.core.feeds.goodCount < wanted ? errors.NOT_ENOUGH_REPLICAS : "";
   }
 
   /** Why clients may not read now, or "". */
@@ -334,7 +333,7 @@ export class ServerReplication implements ReplicationService<Connection> {
 
   /** The clock has been moved forward. */
   advancedBy(ms: number): void {
-    this.core.primary.advancedBy(ms);
+    this.core.feeds.advancedBy(ms);
     this.ackWaits.timeOutDue();
   }
 

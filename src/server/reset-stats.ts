@@ -18,10 +18,10 @@ export function resetStats(parts: Parts): void {
   output.flushes = 0;
   const { core } = parts.replication;
   core.inputBytes = 0;
-  core.primary.sentBytes = 0;
-  core.primary.fullSyncs = 0;
-  core.primary.partialSyncs = 0;
-  core.primary.refusedSyncs = 0;
+  core.feeds.sentBytes = 0;
+  core.feeds.fullSyncs = 0;
+  core.feeds.partialSyncs = 0;
+  core.feeds.refusedSyncs = 0;
   parts.background.resetStats();
   parts.threadTime.reset();
   listeners.received = 0;

@@ -269,13 +269,13 @@ export class Server implements Parts, Services<Connection> {
 
   #totals() {
     const { dispatch, intake, output, replication, threadTime } = this;
-    const { inputBytes, primary } = replication.core;
+    const { feeds, inputBytes } = replication.core;
     return {
       calls: dispatch.calls,
       inputBytes: intake.receivedBytes + inputBytes,
       outputBytes: output.sentBytes,
       replicationInputBytes: inputBytes,
-      replicationOutputBytes: primary.sentBytes,
+      replicationOutputBytes: feeds.sentBytes,
       cycles: output.flushes,
       threadUsec: threadTime.usec,
     };
@@ -310,8 +310,8 @@ export class Server implements Parts, Services<Connection> {
     this.#ticks.start();
     await persistence.load();
     const primary = configuredPrimary(config);
-    const { place } = persistence.loader;
-    if (place !== null) replication.core.restore(place, primary !== null);
+    const { offset } = persistence.loader;
+    if (offset !== null) replication.core.restore(offset, primary !== null);
     if (primary !== null) replication.replicateFrom(primary.host, primary.port);
     this.background.plan();
   }

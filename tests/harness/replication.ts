@@ -86,8 +86,12 @@ export class Node implements AsyncDisposable {
     return (await this.call("DEBUG", "DIGEST")).trim();
   }
 
-  follow(primary: { readonly port: number }): Promise<string> {
-    return this.call("REPLICAOF", "127.0.0.1", String(primary.port));
+  async follow(primary: { readonly port: number }): Promise<string> {
+    for (;;) {
+      const reply = await this.call("REPLICAOF", "127.0.0.1", String(primary.port));
+      // It is loading the data of another primary.
+      if (!reply.startsWith("-LOADING")) return reply;
+    }
   }
 
   /** Whether StormDB's structures are whole. */

@@ -1,9 +1,10 @@
 /** A primary that makes no sense, or breaks off: the replica lives, and comes right in the end. */
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { Random } from "../../src/base/random.ts";
+import { Crc64 } from "../../src/persistence/rdb/crc64.ts";
 import { DataFolder, until } from "../harness/processes.ts";
 import { encodeCommand } from "../harness/raw-client.ts";
 import { FakeServer, following, Node, SEED, untilSame } from "../harness/replication.ts";
@@ -238,14 +239,54 @@ describe.each(LOADS)("repl-diskless-load %s", (load) => {
   });
 });
 
-test("half of the data has replaced the old, and it is a primary again: its replicas get what is left", async () => {
-  const rdb = await rdbFile();
+/** The file with a new checksum and other bytes before it. */
+function withChecksum(file: Uint8Array): Buffer {
+  const bytes = Buffer.from(file);
+  const crc = new Crc64();
+  crc.update(bytes, 0, bytes.length - 8);
+  crc.write(bytes, bytes.length - 8);
+  return bytes;
+}
+
+test("the data has a wrong checksum or no end: the old data is served, in all its parts", async () => {
+  const rdb = await rdbFile(100);
+  const wrong = Buffer.from(rdb);
+  wrong[rdb.length - 1]! ^= 1;
+  const inside = Buffer.from(rdb);
+  inside[rdb.length >> 1]! ^= 1;
+  for (const data of [wrong, inside, rdb.subarray(0, rdb.length - 9), Buffer.alloc(0)]) {
+    for (const mark of ["", MARK]) {
+      using fake = await FakeServer.listen((socket) => {
+        handshake(socket, () => {
+          const head = mark === "" ? `$${data.length}` : `$EOF:${mark}`;
+          socket.write(`+FULLRESYNC ${ID} 100\r\n${head}\r\n`);
+          socket.write(data);
+          socket.write(mark);
+        });
+      });
+      await using replica = await Node.start("StormDB", "--repl-diskless-load", "disabled");
+      await replica.call("MSET", "before", "1", "other", "2");
+      await replica.follow(fake);
+      await until("it has tried twice", () => fake.connections >= 2);
+      expect(await replica.call("DBSIZE")).toEqual(":2\r\n");
+      expect(await replica.call("GET", "before")).toEqual("$1\r\n1\r\n");
+      expect(
+        readdirSync(replica.server.folder).filter((name) => name.includes("sync")),
+      ).toHaveLength(0);
+    }
+  }
+});
+
+test("the data cannot be loaded: nothing of it is served, and as a primary again its replicas get what there is", async () => {
+  const rdb = await rdbFile(100);
   const damaged = Buffer.from(rdb);
-  damaged[rdb.length - 1]! ^= 1;
+  // The last key has a type that nobody knows.
+  damaged[rdb.lastIndexOf("key") - 2] = 77;
   using fake = await FakeServer.listen((socket) => {
     handshake(socket, () => {
-      socket.write(`+FULLRESYNC ${ID} 100\r\n$${damaged.length}\r\n`);
-      socket.write(damaged);
+      const data = withChecksum(damaged);
+      socket.write(`+FULLRESYNC ${ID} 100\r\n$${data.length}\r\n`);
+      socket.write(data);
     });
   });
   await using middle = await Node.start("StormDB", "--repl-diskless-load", "disabled");
@@ -254,6 +295,8 @@ test("half of the data has replaced the old, and it is a primary again: its repl
   await untilSame(middle, replica);
   await middle.follow(fake);
   await until("loading has failed", () => /Failed loading/.test(middle.server.output()));
+  await until("it answers", async () => !(await middle.call("DBSIZE")).startsWith("-LOADING"));
+  expect(await middle.call("DBSIZE")).toEqual(":0\r\n");
   await middle.call("REPLICAOF", "NO", "ONE");
   await middle.call("SET", "behind", "1");
   await untilSame(middle, replica);

@@ -102,7 +102,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "commands/services": ["commands/spec"],
   // An entry of the table has a handler, which takes a Context.
   "commands/spec": ["commands/context.ts"],
-  persistence: ["persistence/aof", "persistence/snapshot"],
+  persistence: ["persistence/aof", "persistence/snapshot", "persistence/rdb"],
   "persistence/aof": [
     "persistence/snapshot",
     "persistence/damage-error.ts",
@@ -111,7 +111,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "persistence/rdb-file.ts",
     "persistence/settings.ts",
     "persistence/snapshot-source.ts",
-    "persistence/stream-place.ts",
+    "persistence/replication-offset.ts",
     "persistence/transaction-reader.ts",
   ],
   "persistence/snapshot": [
@@ -129,7 +129,7 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
   base: /^(bun:ffi|node:fs)$/,
   client: /^bun$/,
   persistence: /^(bun|node:fs|node:path)$/,
-  replication: /^(bun|node:fs)$/,
+  replication: /^bun$/,
   server: /^(bun|bun:jsc|node:[a-z/]+)$/,
   cli: /^(@clack\/prompts|node:[a-z/]+)$/,
   "index.ts": /^node:(fs|os|path)$/,

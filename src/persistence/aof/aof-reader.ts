@@ -11,8 +11,8 @@ import { Request } from "../../protocol/request.ts";
 import { FAILED, MORE, READY, RequestParser } from "../../protocol/request-parser.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
 import { DamageError } from "../damage-error.ts";
+import { offsetOf, parseOffset, type ReplicationOffset } from "../replication-offset.ts";
 import { RdbReader } from "../snapshot/reader.ts";
-import { parsePlace, placeOf, type StreamPlace } from "../stream-place.ts";
 import { TransactionReader } from "../transaction-reader.ts";
 
 const PIECE_BYTES = 1 << 20;
@@ -47,8 +47,8 @@ export interface AofOutcome {
   readonly commands: number;
   /** What has read the RDB at its beginning; null without one. */
   readonly preamble: RdbReader | null;
-  /** Where in a replication stream the data is, if that is the last thing that the file says. */
-  readonly place: StreamPlace | null;
+  /** The replication offset of the data set, if the file ends with it. */
+  readonly replicationOffset: ReplicationOffset | null;
 }
 
 /** Reads the commands that follow each other in a file. */
@@ -61,18 +61,21 @@ class CommandReader {
   /** File offset behind the last command or transaction that is complete. */
   validBytes: number;
   commands = 0;
-  place: StreamPlace | null;
+  replicationOffset: ReplicationOffset | null;
 
-  /** `offset`: where in the file the commands begin; `place`: what was said before them. */
-  constructor(sink: AofSink, offset: number, place: StreamPlace | null) {
+  /** `offset`: where in the file the commands begin; `at`: the replication offset there. */
+  constructor(sink: AofSink, offset: number, at: ReplicationOffset | null) {
     this.#sink = sink;
     this.#pending.offset = offset;
     this.validBytes = offset;
-    this.place = place;
+    this.replicationOffset = at;
     this.#transactions = new TransactionReader({
       run: (request) => sink.execute(request),
       beginBlock() {},
       endBlock() {},
+      unexpected: (what) => {
+        throw new Error(what);
+      },
     });
     this.#parser.bulkBytesMax = COMMAND_BYTES_MAX;
     this.#parser.begin(0);
@@ -115,7 +118,7 @@ class CommandReader {
       this.#fail("a line that begins with # but is no annotation", from);
     }
     if (lineEnd < 0) return false;
-    this.place = parsePlace(text) ?? this.place;
+    this.replicationOffset = parseOffset(text) ?? this.replicationOffset;
     parser.begin(lineEnd + 1);
     return true;
   }
@@ -142,7 +145,7 @@ class CommandReader {
       this.#fail((error as Error).message, from);
     }
     this.commands++;
-    this.place = null;
+    this.replicationOffset = null;
     return true;
   }
 
@@ -238,13 +241,13 @@ export async function readAof(path: string, space: Keyspace, sink: AofSink): Pro
     totalBytes,
     commands: commands?.commands ?? 0,
     preamble,
-    place: commands?.place ?? null,
+    replicationOffset: commands?.replicationOffset ?? null,
   };
 }
 
 /** Reads the commands behind an RDB. */
 function behind(rdb: RdbReader, sink: AofSink): CommandReader {
-  const commands = new CommandReader(sink, rdb.offset, placeOf(rdb));
+  const commands = new CommandReader(sink, rdb.offset, offsetOf(rdb));
   commands.feed(rdb.leftover.slice());
   return commands;
 }

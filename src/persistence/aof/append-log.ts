@@ -8,10 +8,10 @@ import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import { removeQuietly } from "../files.ts";
 import type { PropagationService } from "../journal.ts";
+import { formatOffset } from "../replication-offset.ts";
 import type { PersistenceSettings } from "../settings.ts";
 import type { FileSnapshot, SnapshotRunner } from "../snapshot/runner.ts";
 import type { SnapshotSource } from "../snapshot-source.ts";
-import { formatPlace } from "../stream-place.ts";
 import { AofFile } from "./aof-file.ts";
 import { AofParts } from "./aof-parts.ts";
 import type { AofPart } from "./manifest.ts";
@@ -116,7 +116,7 @@ export class AppendLog {
     const maySync = syncsWhileRewriting || runner.task === "none";
     const hasCommands = commands.length > 0;
     if (hasCommands && stamping) this.#stamp(file);
-    file.append(hasCommands ? this.#withPlace(commands) : commands, clock.nowMs, maySync);
+    file.append(hasCommands ? this.#withOffset(commands) : commands, clock.nowMs, maySync);
     if (file.error !== this.#toldError) this.#tellError(file);
   }
 
@@ -137,10 +137,10 @@ export class AppendLog {
   }
 
   /** The commands, and behind them the replication offset that they end at. */
-  #withPlace(commands: Uint8Array): Uint8Array {
-    const { place } = this.#options.propagation;
-    if (place === null) return commands;
-    return Buffer.concat([commands, latin1(formatPlace(place))]);
+  #withOffset(commands: Uint8Array): Uint8Array {
+    const { offset } = this.#options.propagation;
+    if (offset === null) return commands;
+    return Buffer.concat([commands, latin1(formatOffset(offset))]);
   }
 
   #stamp(file: AofFile): void {

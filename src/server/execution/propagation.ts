@@ -5,7 +5,7 @@
  * other.
  */
 import { Journal, type PropagationService } from "../../persistence/journal.ts";
-import type { StreamPlace } from "../../persistence/stream-place.ts";
+import type { ReplicationOffset } from "../../persistence/replication-offset.ts";
 import type { Database } from "../../store/database.ts";
 
 /** The append-only file. */
@@ -22,7 +22,7 @@ export interface AppendLogOutlet {
 export interface ReplicaOutlet {
   readonly wantsCommands: boolean;
   /** The replication offset of the data set; null where it is not known. */
-  readonly place: StreamPlace | null;
+  readonly offset: ReplicationOffset | null;
   feed(commands: Uint8Array): void;
 }
 
@@ -49,8 +49,8 @@ export class Propagation implements PropagationService {
     return this.#journal.usedBytes;
   }
 
-  get place(): StreamPlace | null {
-    return this.#replicas.place;
+  get offset(): ReplicationOffset | null {
+    return this.#replicas.offset;
   }
 
   flush(): void {

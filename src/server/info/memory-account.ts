@@ -28,7 +28,7 @@ export interface MemorySource {
   readonly replication: {
     readonly core: {
       readonly backlog: { readonly usedBytes: number } | null;
-      readonly primary: { readonly queuedBytes: number };
+      readonly feeds: { readonly queuedBytes: number };
     };
   };
   /** Bytes of the heap in use when the keyspace was empty. */
@@ -116,7 +116,7 @@ export function memoryAccount(source: MemorySource): MemoryAccount {
     rssOverhead: waste(Math.max(0, rss - resident - source.startupRuntimeBytes)),
     fragmentation: waste(resident - allocated),
     backlog: core.backlog?.usedBytes ?? 0,
-    replicaQueues: core.primary.queuedBytes,
+    replicaQueues: core.feeds.queuedBytes,
     ...clientBytes(source.clients.all),
     aofBuffer: persistence.figures.aofPendingBytes,
   };

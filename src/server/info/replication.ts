@@ -3,8 +3,8 @@
 import type { Clock } from "../../base/clock.ts";
 import { type Figure, flag, gauge, group, text } from "../../base/figure.ts";
 import { hostOf } from "../../replication/failover.ts";
-import type { Replica, ReplicaState } from "../../replication/primary.ts";
 import type { PrimaryLink } from "../../replication/primary-link.ts";
+import type { Replica, ReplicaState } from "../../replication/replica-feeds.ts";
 import type { Replication } from "../../replication/replication.ts";
 import type { Config } from "../configuration/config.ts";
 
@@ -19,20 +19,21 @@ export interface ReplicationSource {
 
 export function replicationFigures(source: ReplicationSource): Figure[] {
   const { clock, config, replication } = source;
-  const { backlog, id, link, position, primary, secondId, secondPosition } = replication.core;
-  const { followers } = primary;
+  const { backlog, feeds, link, replid, secondReplid, secondReplidOffset, streamOffset } =
+    replication.core;
+  const { replicas } = feeds;
   const countsGood = config.number("min-replicas-to-write") > 0;
   return [
     text("role", link === null ? "master" : "slave"),
     ...(link === null ? [] : linkFigures(source, link)),
-    gauge("connected_slaves", followers.length),
-    ...(countsGood ? [gauge("min_slaves_good_slaves", primary.goodCount)] : []),
-    ...followers.map((replica, i) => replicaFigures(replica, i, clock.nowMs)),
+    gauge("connected_slaves", replicas.length),
+    ...(countsGood ? [gauge("min_slaves_good_slaves", feeds.goodCount)] : []),
+    ...replicas.map((replica, i) => replicaFigures(replica, i, clock.nowMs)),
     text("master_failover_state", replication.failoverState.state),
-    text("master_replid", id),
-    text("master_replid2", secondId),
-    gauge("master_repl_offset", position),
-    gauge("second_repl_offset", secondPosition < 0 ? -1 : secondPosition + 1),
+    text("master_replid", replid),
+    text("master_replid2", secondReplid),
+    gauge("master_repl_offset", streamOffset),
+    gauge("second_repl_offset", secondReplidOffset < 0 ? -1 : secondReplidOffset + 1),
     flag("repl_backlog_active", backlog !== null),
     gauge("repl_backlog_size", config.number("repl-backlog-size")),
     gauge("repl_backlog_first_byte_offset", backlog === null ? 0 : backlog.start + 1),
@@ -57,14 +58,14 @@ function replicaFigures(replica: Replica, index: number, nowMs: number): Figure 
     text("ip", ip),
     gauge("port", replica.port),
     text("state", STATES[replica.state]),
-    gauge("offset", replica.ackPosition),
+    gauge("offset", replica.ackOffset),
     gauge("lag", lag),
   ]);
 }
 
 function linkFigures({ config, replication }: ReplicationSource, link: PrimaryLink): Figure[] {
   const { host, port } = link.settings;
-  const { position } = replication.core;
+  const { streamOffset } = replication.core;
   const nowMs = Date.now();
   const secondsSince = (timeMs: number) => Math.floor((nowMs - timeMs) / 1000);
   const isSyncing = link.state === "sync";
@@ -74,8 +75,8 @@ function linkFigures({ config, replication }: ReplicationSource, link: PrimaryLi
     text("master_link_status", link.isUp ? "up" : "down"),
     gauge("master_last_io_seconds_ago", link.isUp ? secondsSince(link.lastIoMs) : -1),
     flag("master_sync_in_progress", isSyncing),
-    gauge("slave_read_repl_offset", position),
-    gauge("slave_repl_offset", position),
+    gauge("slave_read_repl_offset", streamOffset),
+    gauge("slave_repl_offset", streamOffset),
     ...(isSyncing ? syncFigures(link, secondsSince(link.lastIoMs)) : []),
     ...(link.isUp ? [] : [gauge("master_link_down_since_seconds", secondsSince(link.downSinceMs))]),
     gauge("slave_priority", config.number("replica-priority")),

@@ -44,7 +44,7 @@ export function statsFigures(source: StatsSource): Figure[] {
 function trafficFigures(source: StatsSource): Figure[] {
   const { dispatch, intake, listeners, output, replication } = source;
   const rates = source.rates.perSecond();
-  const { inputBytes, primary } = replication.core;
+  const { feeds, inputBytes } = replication.core;
   return [
     counter("total_connections_received", listeners.received),
     counter("total_commands_processed", dispatch.calls),
@@ -52,15 +52,15 @@ function trafficFigures(source: StatsSource): Figure[] {
     counter("total_net_input_bytes", intake.receivedBytes + inputBytes),
     counter("total_net_output_bytes", output.sentBytes),
     counter("total_net_repl_input_bytes", inputBytes),
-    counter("total_net_repl_output_bytes", primary.sentBytes),
+    counter("total_net_repl_output_bytes", feeds.sentBytes),
     gauge("instantaneous_input_kbps", rates.inputBytes / 1024, 2),
     gauge("instantaneous_output_kbps", rates.outputBytes / 1024, 2),
     gauge("instantaneous_input_repl_kbps", rates.replicationInputBytes / 1024, 2),
     gauge("instantaneous_output_repl_kbps", rates.replicationOutputBytes / 1024, 2),
     counter("rejected_connections", listeners.rejected),
-    counter("sync_full", primary.fullSyncs),
-    counter("sync_partial_ok", primary.partialSyncs),
-    counter("sync_partial_err", primary.refusedSyncs),
+    counter("sync_full", feeds.fullSyncs),
+    counter("sync_partial_ok", feeds.partialSyncs),
+    counter("sync_partial_err", feeds.refusedSyncs),
   ];
 }
 

@@ -14,6 +14,7 @@ class Recorder {
     run: (request: Request) => {
       this.events.push(Array.from({ length: request.count }, (_, i) => request.text(i)).join(" "));
     },
+    unexpected: (what: string) => this.events.push(what),
     beginBlock: () => this.events.push("{"),
     endBlock: () => this.events.push("}"),
     onApplied: (bytes, from, length) => {

@@ -16,7 +16,7 @@ function propagation({ aof = true, replicas = true, loading = false } = {}) {
     },
     {
       wantsCommands: replicas,
-      place: null,
+      offset: null,
       feed: (commands) => events.push(["replicas", text(commands)]),
     },
   );

@@ -1,38 +1,38 @@
 /**
- * The primary's side of replication: who follows, how far each has come, and what it is sent.
+ * A primary's side of replication: its replicas, how far each has come, and what each is sent.
  *
- * A replica that cannot go on where it stopped gets the data first. Replicas that wait for it
- * share one walk over the keys: what the walk encodes goes straight to their sockets, or to a file
- * that is sent afterwards. The stream from that moment on waits in the backlog, in which every
- * replica has a position of its own.
+ * A replica that cannot do a partial resync gets all data first (full sync). Replicas that wait
+ * for it share one snapshot: what it encodes goes straight to their sockets (diskless), or to a
+ * file that is sent afterwards. The stream from that moment on is kept in the backlog, in which
+ * every replica has an offset of its own.
  */
-import { closeSync, openSync, readSync, statSync, unlinkSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { SecretSource } from "../base/random.ts";
+import { OpenFile, removeQuietly } from "../persistence/files.ts";
 import type { SnapshotSink } from "../persistence/snapshot/snapshot.ts";
 import { PAYLOAD_MARK_BYTES } from "../protocol/payload.ts";
 import type { Backlog } from "./backlog.ts";
 
-/** The connection to a replica, as far as it matters here. */
+/** What replication needs of the connection to a replica. */
 export interface Peer {
   readonly id: number;
   /** "ip:port". */
   readonly address: string;
-  /** Replies from before are still on their way to it. */
+  /** Replies to earlier commands have not been sent yet. */
   readonly isOwed: boolean;
-  /** Returns how many bytes were taken. */
+  /** Returns how many bytes the socket has taken. */
   write(bytes: Uint8Array, from: number, length: number): number;
-  /** Closes the connection behind what has been written. */
+  /** Closes the connection when all that was written has been sent. */
   end(): void;
   /** Closes it at once. */
   terminate(): void;
 }
 
-export interface PrimarySettings {
+export interface FeedSettings {
   readonly diskless: boolean;
   readonly disklessDelayMs: number;
-  /** That many waiting replicas end the delay; 0 for none. */
+  /** When this many replicas wait, the delay ends; 0 for never. */
   readonly disklessReplicasMax: number;
   readonly timeoutMs: number;
   readonly pingPeriodMs: number;
@@ -44,9 +44,9 @@ export interface PrimarySettings {
 }
 
 /**
- * announced: it has said REPLCONF. waiting: for the data. writing: the data goes to a file first.
- * receiving: it is being sent. loading: it has all, but has not said so yet. online: it gets the
- * stream.
+ * announced: it has sent REPLCONF. waiting: for a snapshot to begin. writing: the snapshot goes to
+ * a file first. receiving: it is sent the data. loading: it was sent all data and has not
+ * acknowledged it. online: it gets the stream.
  */
 export type ReplicaState = "announced" | "waiting" | "writing" | "receiving" | "loading" | "online";
 
@@ -56,24 +56,25 @@ interface Chunk {
   readonly onSent: () => void;
 }
 
+/** A replica that is connected. */
 export class Replica {
   readonly peer: Peer;
   /** REPLCONF listening-port and ip-address. */
   port = 0;
   ip = "";
-  /** It understands data whose end is marked, and new replication ids. */
+  /** REPLCONF capa: it understands data whose end is marked, and a new replid in +CONTINUE. */
   capaEof = false;
   capaPsync2 = false;
-  /** It wants the data and nothing more. */
+  /** It wants the data and no stream. */
   rdbOnly = false;
-  /** It said SYNC, as before there were places: it is told none, and need not say how far it is. */
-  isPlain = false;
+  /** It used SYNC, which knows no offsets: it is told none and acknowledges none. */
+  usesSync = false;
   state: ReplicaState = "announced";
-  /** Up to where it has been sent the stream. */
-  position = 0;
-  /** Up to where it has said to have applied it. */
-  ackPosition = 0;
-  /** When it last said so, or gave another sign of life. */
+  /** Up to where it was sent the stream. */
+  offset = 0;
+  /** Up to where it has acknowledged the stream. */
+  ackOffset = 0;
+  /** When it last acknowledged, or showed otherwise that it is alive. */
   ackMs = 0;
   softSinceMs = 0;
   waitingSinceMs = 0;
@@ -94,23 +95,22 @@ export class Replica {
   }
 }
 
-export interface PrimaryOptions {
+export interface ReplicaFeedsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly secrets: SecretSource;
-  readonly settings: () => PrimarySettings;
-  /** The stream; made where there is none. */
+  readonly settings: () => FeedSettings;
+  /** The backlog; created if there is none. */
   readonly backlog: () => Backlog;
-  /** The id of the stream. */
-  readonly id: () => string;
-  /** Sends all data as it is now to the sink; false: another snapshot is under way. */
+  readonly replid: () => string;
+  /** Encodes all data as it is now into the sink; false: another snapshot is under way. */
   readonly snapshot: (sink: SnapshotSink, done: (error: string) => void) => boolean;
-  /** The same to a file. */
+  /** The same to a file. Throws if it cannot be created. */
   readonly snapshotFile: (path: string, done: (error: string) => void) => boolean;
   readonly temporaryPath: () => string;
-  /** Puts what has been written down so far into the backlog; the next command names its database. */
+  /** Propagates all commands so far, and makes the next one select its database. */
   readonly mark: () => void;
-  /** A replica has applied more of the stream. */
+  /** A replica has acknowledged more of the stream. */
   readonly onAck: () => void;
 }
 
@@ -118,8 +118,8 @@ const FILE_PIECE_BYTES = 1 << 17;
 const NEWLINE = Uint8Array.of(10);
 const NEWLINE_MS = 1000;
 
-export class Primary {
-  readonly #options: PrimaryOptions;
+export class ReplicaFeeds {
+  readonly #options: ReplicaFeedsOptions;
   readonly #replicas = new Map<number, Replica>();
   #pingedMs = 0;
   fullSyncs = 0;
@@ -128,29 +128,29 @@ export class Primary {
   partialSyncs = 0;
   refusedSyncs = 0;
 
-  constructor(options: PrimaryOptions) {
+  constructor(options: ReplicaFeedsOptions) {
     this.#options = options;
   }
 
-  /** Those that follow, without those that have only announced themselves. */
-  get followers(): Replica[] {
+  /** All replicas that have asked for the stream, in the order in which they connected. */
+  get replicas(): Replica[] {
     return [...this.#replicas.values()].filter(({ state }) => state !== "announced");
   }
 
   get count(): number {
-    return this.followers.length;
+    return this.replicas.length;
   }
 
-  /** Replicas that have answered lately. */
+  /** Replicas that have acknowledged within `min-replicas-max-lag`. */
   get goodCount(): number {
     const { maxLagMs } = this.#options.settings();
     const nowMs = this.#options.clock.nowMs;
-    return this.followers.filter((r) => r.isOnline && nowMs - r.ackMs <= maxLagMs + 999).length;
+    return this.replicas.filter((r) => r.isOnline && nowMs - r.ackMs <= maxLagMs + 999).length;
   }
 
-  /** Replicas that have applied the stream up to the position. */
-  countAt(position: number): number {
-    return this.followers.filter((r) => r.isOnline && r.ackPosition >= position).length;
+  /** Replicas that have acknowledged the stream up to the offset. */
+  countAt(offset: number): number {
+    return this.replicas.filter((r) => r.isOnline && r.ackOffset >= offset).length;
   }
 
   of(id: number): Replica | undefined {
@@ -163,26 +163,26 @@ export class Primary {
     return replica;
   }
 
-  // ── Beginning to follow ────────────────────────────────────────────────────────────────────
+  // ── Partial resync and full sync ───────────────────────────────────────────────────────────
 
-  /** The replica goes on from the position, which the backlog has. */
-  resume(replica: Replica, position: number): void {
+  /** Partial resync: the backlog holds the stream from this offset on. */
+  resume(replica: Replica, offset: number): void {
     const { clock, log } = this.#options;
     this.partialSyncs++;
-    const lineEnd = replica.capaPsync2 ? ` ${this.#options.id()}` : "";
+    const lineEnd = replica.capaPsync2 ? ` ${this.#options.replid()}` : "";
     replica.state = "online";
-    replica.position = position;
+    replica.offset = offset;
     replica.ackMs = clock.nowMs;
-    replica.ackPosition = position;
+    replica.ackOffset = offset;
     this.#enqueueText(replica, `+CONTINUE${lineEnd}\r\n`);
-    const bytes = this.#options.backlog().end - position;
+    const bytes = this.#options.backlog().end - offset;
     log.notice(
-      `Partial resynchronization request from ${nameOf(replica)} accepted. Sending ${bytes} bytes of backlog starting from offset ${position + 1}.`,
+      `Partial resynchronization request from ${nameOf(replica)} accepted. Sending ${bytes} bytes of backlog starting from offset ${offset + 1}.`,
     );
   }
 
-  /** The replica needs all data; it is sent when others that wait for it have had time to come. */
-  wait(replica: Replica): void {
+  /** Full sync: it begins when other replicas have had time to ask for one too. */
+  requestFullSync(replica: Replica): void {
     const { clock, log } = this.#options;
     replica.state = "waiting";
     replica.waitingSinceMs = clock.nowMs;
@@ -191,9 +191,9 @@ export class Primary {
     this.startSyncs();
   }
 
-  /** Begins to send data to the replicas that wait for it, if it is time to. */
+  /** Begins the full sync of the replicas that wait for one, if it is time to. */
   startSyncs(): void {
-    const waiting = this.followers.filter(({ state }) => state === "waiting");
+    const waiting = this.replicas.filter(({ state }) => state === "waiting");
     if (waiting.length === 0) return;
     const { disklessDelayMs, disklessReplicasMax, diskless } = this.#options.settings();
     const direct = waiting.filter(({ capaEof }) => capaEof && diskless);
@@ -207,32 +207,37 @@ export class Primary {
     if (waitedMs >= disklessDelayMs || isFull) this.#syncDirectly(direct);
   }
 
-  /** From here on the stream is kept for these replicas. */
+  /** The snapshot begins here: the stream from here on is kept for these replicas. */
   #beginSync(replicas: readonly Replica[], state: "writing" | "receiving"): void {
-    const { backlog, id, mark } = this.#options;
+    const { backlog, mark, replid } = this.#options;
     mark();
-    const position = backlog().end;
+    const offset = backlog().end;
     for (const replica of replicas) {
       replica.state = state;
       replica.ackMs = this.#options.clock.nowMs;
-      replica.position = position;
-      if (!replica.isPlain) this.#enqueueText(replica, `+FULLRESYNC ${id()} ${position}\r\n`);
+      replica.offset = offset;
+      if (!replica.usesSync) this.#enqueueText(replica, `+FULLRESYNC ${replid()} ${offset}\r\n`);
     }
   }
 
+  #isConnected(replica: Replica): boolean {
+    return this.#replicas.get(replica.peer.id) === replica;
+  }
+
+  /** Diskless: what the snapshot encodes goes to the sockets. A mark that nobody can guess ends it. */
   #syncDirectly(replicas: readonly Replica[]): void {
     const { log, secrets, snapshot } = this.#options;
     const mark = secrets.hex(PAYLOAD_MARK_BYTES);
-    const isThere = (replica: Replica) => this.#replicas.get(replica.peer.id) === replica;
+    const connected = () => replicas.filter((replica) => this.#isConnected(replica));
     const sink: SnapshotSink = {
       get failed() {
-        return !replicas.some(isThere);
+        return connected().length === 0;
       },
       get queuedBytes() {
-        return Math.max(0, ...replicas.filter(isThere).map((r) => r.queuedBytes));
+        return Math.max(0, ...connected().map(({ queuedBytes }) => queuedBytes));
       },
       append: (bytes, recycle) => {
-        const present = replicas.filter(isThere);
+        const present = connected();
         let missing = present.length;
         if (missing === 0) recycle();
         const onSent = () => {
@@ -242,11 +247,8 @@ export class Primary {
       },
     };
     const started = snapshot(sink, (error) => {
-      for (const replica of replicas.filter(isThere)) {
-        if (error !== "") {
-          replica.peer.terminate();
-          continue;
-        }
+      if (error !== "") this.#closeAll(replicas, `The snapshot for replicas failed: ${error}`);
+      for (const replica of connected()) {
         replica.state = "loading";
         this.#showsLife(replica);
         const bytes = Buffer.from(mark, "latin1");
@@ -264,44 +266,81 @@ export class Primary {
   #syncByFile(replicas: readonly Replica[]): void {
     const { log, snapshotFile, temporaryPath } = this.#options;
     const path = temporaryPath();
-    const started = snapshotFile(path, (error) => {
-      if (error === "") this.#sendFile(replicas, path);
-      else for (const replica of replicas) replica.peer.terminate();
-      this.startSyncs();
-    });
+    let started: boolean;
+    try {
+      started = snapshotFile(path, (error) => {
+        if (error === "") this.#sendFile(replicas, path);
+        else this.#closeAll(replicas, `Can't write the data for replicas: ${error}`);
+        this.startSyncs();
+      });
+    } catch (error) {
+      this.#closeAll(replicas, `Can't write the data for replicas: ${(error as Error).message}`);
+      return;
+    }
     if (!started) return;
     this.#beginSync(replicas, "writing");
     log.notice(`Writing the data for ${replicas.length} replicas to a file`);
   }
 
-  /** The file is read in pieces as the slowest replica takes them. */
+  /** The full sync of these replicas has failed: they connect again and ask for another one. */
+  #closeAll(replicas: readonly Replica[], reason: string): void {
+    this.#options.log.warning(reason);
+    for (const replica of replicas) if (this.#isConnected(replica)) replica.peer.terminate();
+  }
+
+  /** Sends the file in pieces, as each replica takes them; it has no name any more meanwhile. */
   #sendFile(replicas: readonly Replica[], path: string): void {
-    const size = statSync(path).size;
-    const fd = openSync(path, "r");
-    unlinkSync(path);
-    let open = replicas.length;
-    for (const replica of replicas) {
-      let at = 0;
-      replica.state = "receiving";
-      this.#showsLife(replica);
-      const next = () => {
-        const isThere = this.#replicas.get(replica.peer.id) === replica;
-        if (isThere && at < size) {
-          const bytes = new Uint8Array(Math.min(FILE_PIECE_BYTES, size - at));
-          at += readSync(fd, bytes, 0, bytes.length, at);
-          this.#enqueue(replica, bytes, next);
+    let file: OpenFile | null = null;
+    try {
+      file = OpenFile.read(path);
+      const { size } = file;
+      let open = replicas.length;
+      const close = () => {
+        if (--open === 0) file!.close();
+      };
+      for (const replica of replicas) this.#sendFileTo(replica, file, size, close);
+    } catch (error) {
+      this.#closeAll(replicas, `Can't read the data for replicas: ${(error as Error).message}`);
+    } finally {
+      removeQuietly(path);
+    }
+  }
+
+  #sendFileTo(replica: Replica, file: OpenFile, size: number, close: () => void): void {
+    let at = 0;
+    const next = () => {
+      const isConnected = this.#isConnected(replica);
+      if (isConnected && at < size) {
+        const bytes = new Uint8Array(Math.min(FILE_PIECE_BYTES, size - at));
+        let count = 0;
+        try {
+          count = file.read(bytes, at);
+          if (count === 0) throw new Error("the file is shorter than it was");
+        } catch (error) {
+          at = size;
+          close();
+          this.#closeAll(
+            [replica],
+            `Can't read the data for replicas: ${(error as Error).message}`,
+          );
           return;
         }
-        if (isThere && replica.rdbOnly) replica.peer.end();
-        else if (isThere) {
-          replica.state = "online";
-          replica.ackMs = this.#options.clock.nowMs;
-        }
-        if (--open === 0) closeSync(fd);
-      };
-      this.#enqueueText(replica, `$${size}\r\n`);
-      next();
-    }
+        at += count;
+        this.#enqueue(replica, bytes.subarray(0, count), next);
+        return;
+      }
+      close();
+      if (!isConnected) return;
+      if (replica.rdbOnly) replica.peer.end();
+      else {
+        replica.state = "online";
+        replica.ackMs = this.#options.clock.nowMs;
+      }
+    };
+    replica.state = "receiving";
+    this.#showsLife(replica);
+    this.#enqueueText(replica, `$${size}\r\n`);
+    next();
   }
 
   // ── Sending ────────────────────────────────────────────────────────────────────────────────
@@ -311,13 +350,13 @@ export class Primary {
   }
 
   #enqueue(replica: Replica, bytes: Uint8Array, onSent: () => void): void {
-    // Until now there was nothing that it could have taken.
+    // It could not show that it is alive as long as there was nothing to take.
     if (replica.chunks.length === 0) this.#showsLife(replica);
     replica.chunks.push({ bytes, at: 0, onSent });
     if (!replica.isPumping) this.pump(replica);
   }
 
-  /** Sends all replicas what there is. */
+  /** Sends all replicas what they have not been sent. */
   pumpAll(): void {
     if (this.#replicas.size === 0) return;
     for (const replica of this.#replicas.values()) this.pump(replica);
@@ -345,10 +384,10 @@ export class Primary {
     }
     if (!replica.isOnline) return;
     const backlog = this.#options.backlog();
-    while (replica.position < backlog.end) {
-      const { bytes, from, length } = backlog.read(replica.position);
+    while (replica.offset < backlog.end) {
+      const { bytes, from, length } = backlog.read(replica.offset);
       const sent = this.#write(peer, bytes, from, length);
-      replica.position += sent;
+      replica.offset += sent;
       if (sent < length) return;
     }
   }
@@ -361,25 +400,27 @@ export class Primary {
 
   /** Bytes of data that wait to be sent to replicas. */
   get queuedBytes(): number {
-    return this.followers.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
+    return this.replicas.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
   }
 
-  /** The least position that a replica still needs; Infinity without one. */
-  neededPosition(): number {
+  /** The lowest offset from which a replica still needs the stream; Infinity if none does. */
+  neededOffset(): number {
     let needed = Number.POSITIVE_INFINITY;
-    for (const { position, state } of this.followers) {
-      if (state !== "waiting") needed = Math.min(needed, position);
+    for (const { offset, state } of this.replicas) {
+      if (state !== "waiting") needed = Math.min(needed, offset);
     }
     return needed;
   }
 
   // ── What replicas say ──────────────────────────────────────────────────────────────────────
 
-  acknowledge(id: number, position: number): void {
+  acknowledge(id: number, offset: number): void {
     const replica = this.#replicas.get(id);
     if (replica === undefined || replica.state === "announced") return;
     replica.ackMs = this.#options.clock.nowMs;
-    replica.ackPosition = Math.max(replica.ackPosition, position);
+    // No replica has applied more than there is.
+    const ackOffset = Math.min(offset, this.#options.backlog().end);
+    replica.ackOffset = Math.max(replica.ackOffset, ackOffset);
     if (replica.state === "loading" && replica.chunks.length === 0) {
       replica.state = "online";
       this.#options.log.notice(`Synchronization with replica ${nameOf(replica)} succeeded`);
@@ -388,13 +429,13 @@ export class Primary {
     this.#options.onAck();
   }
 
-  /** The replica has said something, be it an empty line, as one does that is loading. */
+  /** The replica has sent something; while it loads, it sends empty lines. */
   heard(id: number): void {
     const replica = this.#replicas.get(id);
     if (replica !== undefined) replica.ackMs = this.#options.clock.nowMs;
   }
 
-  /** While it gets the data and loads it, a replica does not say how far it is. */
+  /** While it gets the data and loads it, a replica does not acknowledge: what it takes counts. */
   #showsLife(replica: Replica): void {
     const { state } = replica;
     if (state !== "receiving" && state !== "loading") return;
@@ -411,12 +452,12 @@ export class Primary {
   }
 
   terminateAll(): void {
-    for (const { peer } of this.followers) peer.terminate();
+    for (const { peer } of this.replicas) peer.terminate();
   }
 
   // ── Time ───────────────────────────────────────────────────────────────────────────────────
 
-  /** The clock has been moved forward, which does not make replicas late. */
+  /** DEBUG has moved the clock forward, which does not make replicas late. */
   advancedBy(ms: number): void {
     for (const replica of this.#replicas.values()) replica.ackMs += ms;
   }
@@ -429,12 +470,12 @@ export class Primary {
     const { nowMs } = clock;
     if (nowMs - this.#pingedMs >= pingPeriodMs) {
       this.#pingedMs = nowMs;
-      if (this.followers.some((replica) => replica.isOnline)) ping();
+      if (this.replicas.some((replica) => replica.isOnline)) ping();
     }
-    for (const replica of this.followers) {
+    for (const replica of this.replicas) {
       const { end, sizeBytes } = backlog();
-      const lag = end - replica.position;
-      // Who goes on from the oldest byte of the backlog is not to be cut off for that.
+      const lag = end - replica.offset;
+      // A replica that resumes from the oldest byte of the backlog must not be closed for that.
       const hardBytes = limits.hardBytes && Math.max(limits.hardBytes, sizeBytes);
       const softBytes = limits.softBytes && Math.max(limits.softBytes, sizeBytes);
       const isSoft = softBytes > 0 && lag >= softBytes;
@@ -452,7 +493,7 @@ export class Primary {
         log.warning(`Disconnecting timedout replica ${nameOf(replica)}`);
         replica.peer.terminate();
       } else if (isWaitingForData(replica) && nowMs - replica.newlineMs >= NEWLINE_MS) {
-        // It is told that the primary is still there.
+        // Shows the replica that the primary is alive.
         replica.newlineMs = nowMs;
         this.#enqueue(replica, NEWLINE, () => {});
       }
@@ -462,20 +503,19 @@ export class Primary {
 }
 
 /**
- * A replica that does not take the data holds up the snapshot, and others with it; one that has
- * all that there is to be had is not to blame.
+ * Whether the replica must show that it is alive. One that does not take the data holds up the
+ * snapshot, and others with it; one that has taken all there is waits for the snapshot.
  */
-function owesSignOfLife({ chunks, isPlain, state }: Replica): boolean {
+function owesSignOfLife({ chunks, state, usesSync }: Replica): boolean {
   if (state === "receiving") return chunks.length > 0;
-  // One that asked by SYNC says nothing later on.
-  return !isPlain && (state === "online" || state === "loading");
+  return !usesSync && (state === "online" || state === "loading");
 }
 
 function isWaitingForData({ state }: Replica): boolean {
   return state === "waiting" || state === "writing";
 }
 
-/** How Redis names a replica in its log: by where it listens. */
+/** How Redis names a replica in its log: by the address that it listens on. */
 export function nameOf({ peer, ip, port }: Replica): string {
   const host = ip === "" ? peer.address.replace(/:[0-9]+$/, "") : ip;
   return `${host}:${port === 0 ? "<unknown-replica-port>" : port}`;
