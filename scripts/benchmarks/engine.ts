@@ -87,7 +87,7 @@ export function growth(): void {
     for (let rest = i, at = 15; rest > 0; at--, rest = Math.floor(rest / 10))
       key[at] = 48 + (rest % 10);
     const start = performance.now();
-    db.setString(db.lookupWrite(key, 0, 16), key, 0, 16, value, 0, 16, NO_EXPIRY);
+    space.strings.set(db, db.lookupWrite(key, 0, 16), key, 0, 16, value, 0, 16, NO_EXPIRY);
     const us = (performance.now() - start) * 1000;
     if (us > worstUs) worstUs = us;
     if (us > 500) slow.push(us);

@@ -12,8 +12,10 @@ import * as errors from "../protocol/errors.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
 import { Request } from "../protocol/request.ts";
 import type { Database } from "../store/database.ts";
-import { LIST, STRING } from "../store/entry.ts";
+import { isInteger, LIST, STRING } from "../store/entry.ts";
 import type { Keyspace } from "../store/keyspace.ts";
+import type { Collection } from "../store/value-type.ts";
+import { GENERIC_EVENT } from "./events.ts";
 import type { Client } from "./services/client.ts";
 import type { KeyEventService } from "./services/key-events.ts";
 import type { Services } from "./services/services.ts";
@@ -114,6 +116,17 @@ export class Context<C extends Client = Client> {
     this.events.changed(kind, event, db, args.bytes, args.start[index]!, args.length[index]!);
   }
 
+  /**
+   * Writes an open collection back to the key in argument `index`, after a change that notifications
+   * call `event`: adds the key, keeps it, or removes it if the collection is empty.
+   */
+  putBack(value: Collection, index: number, kind: number, event: string): void {
+    const { args } = this;
+    const exists = this.db.putBack(value, args.bytes, args.start[index]!, args.length[index]!);
+    this.changed(kind, event, index);
+    if (!exists) this.changed(GENERIC_EVENT, "del", index);
+  }
+
   /** Blocks the client, see BlockingService; false if it may not be blocked. */
   block(type: number, first: number, last: number, timeoutMs: number): boolean {
     if (!this.mayBlock) return false;
@@ -187,17 +200,19 @@ export class Context<C extends Client = Client> {
       this.reply.null();
       return;
     }
-    const { db } = this;
-    if (db.metaOf(ref) & 4) this.reply.integerBulk(db.integerLow(ref), db.integerHigh(ref));
-    else this.reply.bulk(db.bytesOf(ref), db.textAt(ref), db.textLength(ref));
+    const { strings } = this.keyspace;
+    if (isInteger(this.db.metaOf(ref))) {
+      this.reply.integerBulk(strings.integerLow(ref), strings.integerHigh(ref));
+    } else this.reply.bulk(strings.textBytes(ref), strings.textAt(ref), strings.textLength(ref));
   }
 
-  /** Sets the key in argument `index`, last looked up as `ref`, to the argument `value`. */
+  /** Sets the key in argument `index`, whose entry is `ref` or 0, to the argument `value`. */
   setString(ref: number, index: number, value: number, expireAtMs: number): number {
     const { args } = this;
     const { start, length } = args;
     this.dirty++;
-    return this.db.setString(
+    return this.keyspace.strings.set(
+      this.db,
       ref,
       args.bytes,
       start[index]!,

@@ -4,10 +4,9 @@ import { writeInteger } from "../base/number-text.ts";
 import * as errors from "../protocol/errors.ts";
 import { NO_EXPIRY } from "../store/database.ts";
 import { digestOfAll, digestOfValue } from "../store/digest.ts";
-import { LIST } from "../store/entry.ts";
+import { CLOCK_SHIFT, LIST } from "../store/entry.ts";
 import type { Context } from "./context.ts";
 import { replyHelp } from "./help.ts";
-import { encodingName } from "./keys.ts";
 import type { CommandSpec } from "./spec/command.ts";
 
 interface DebugCommand {
@@ -51,7 +50,7 @@ function populate(c: Context): void {
     if (db.peek(key, 0, keyBytes) !== 0) continue;
     const textBytes = writeInteger(value, label.length, i);
     const valueBytes = size === 0 ? textBytes : size;
-    db.setString(0, key, 0, keyBytes, value, 0, valueBytes, NO_EXPIRY);
+    c.keyspace.strings.set(db, 0, key, 0, keyBytes, value, 0, valueBytes, NO_EXPIRY);
     c.dirty++;
   }
   c.reply.ok();
@@ -65,13 +64,11 @@ function object(c: Context): void {
     return;
   }
   let nodes = "";
-  if (db.typeOf(ref) === LIST) {
-    db.openList(ref);
-    nodes = ` ql_nodes:${c.keyspace.chain.nodes}`;
-  }
-  const idle = (c.keyspace.accessClock - (db.metaOf(ref) >>> 8)) & 0xffffff;
+  if (db.typeOf(ref) === LIST) nodes = ` ql_nodes:${c.keyspace.lists.open(ref).nodes}`;
+  const clock = db.metaOf(ref) >>> CLOCK_SHIFT;
+  const idle = (c.keyspace.accessClock - clock) & 0xffffff;
   reply.simple(
-    `Value at:0x${(ref >>> 0).toString(16)} refcount:1 encoding:${encodingName(db, ref)} serializedlength:${db.memoryUsage(ref)} lru:${db.metaOf(ref) >>> 8} lru_seconds_idle:${idle}${nodes}`,
+    `Value at:0x${(ref >>> 0).toString(16)} refcount:1 encoding:${c.keyspace.typeAt(ref).encoding(ref)} serializedlength:${db.memoryUsage(ref)} lru:${clock} lru_seconds_idle:${idle}${nodes}`,
   );
 }
 

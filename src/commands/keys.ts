@@ -1,19 +1,10 @@
 /** Commands on keys of any type, and on whole databases. */
 import { latin1Text } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
-import { LINKED } from "../memory/quicklist.ts";
 import * as errors from "../protocol/errors.ts";
 import type { Database } from "../store/database.ts";
-import {
-  CLOCK_SHIFT,
-  ENCODING_MASK,
-  isInteger,
-  LIST,
-  RAW,
-  TYPE_MASK,
-  TYPE_NAMES,
-  typeName,
-} from "../store/entry.ts";
+import { CLOCK_SHIFT, isInteger, typeIndex } from "../store/entry.ts";
+import { TYPE_NAMES } from "../store/value-type.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT } from "./events.ts";
 import { helpCommand } from "./help.ts";
@@ -50,7 +41,7 @@ function type(c: Context): void {
   const { db } = c;
   c.keyspace.touching = false;
   const ref = c.lookup(1);
-  c.reply.simple(ref === 0 ? "none" : typeName(db.metaOf(ref)));
+  c.reply.simple(ref === 0 ? "none" : TYPE_NAMES[typeIndex(db.metaOf(ref))]!);
 }
 
 function keyText(db: Database, ref: number): string {
@@ -130,11 +121,11 @@ function scan(c: Context): void {
     steps++;
   } while (cursor !== 0 && found < count && steps < count * SCAN_STEPS_PER_KEY);
   refs.length = found;
-  const typeIndex = (TYPE_NAMES as readonly (string | null)[]).indexOf(wantedType);
+  const wantedIndex = (TYPE_NAMES as readonly (string | null)[]).indexOf(wantedType);
   const matching = refs.filter(
     (ref) =>
       !db.isExpired(ref) &&
-      (wantedType === null || (db.metaOf(ref) & TYPE_MASK) >>> 5 === typeIndex) &&
+      (wantedType === null || typeIndex(db.metaOf(ref)) === wantedIndex) &&
       (pattern === "*" || globMatch(pattern, keyText(db, ref))),
   );
   reply.array(2);
@@ -253,30 +244,17 @@ function move(c: Context): void {
 
 // ── OBJECT ───────────────────────────────────────────────────────────────────────────────────
 
-/** The entry for OBJECT, which leaves no trace; 0 with null replied. */
+/** The entry for OBJECT; 0 with null replied. */
 function inspect(c: Context): number {
   const { args } = c;
-  const ref = c.db.peek(args.bytes, args.start[2]!, args.length[2]!);
+  const ref = c.db.inspect(args.bytes, args.start[2]!, args.length[2]!);
   if (ref === 0) c.reply.null();
   return ref;
 }
 
-const EMBEDDED_BYTES_MAX = 44;
-
-export function encodingName(db: Database, ref: number): string {
-  const meta = db.metaOf(ref);
-  if ((meta & TYPE_MASK) === LIST) {
-    return (meta & ENCODING_MASK) === LINKED ? "quicklist" : "listpack";
-  }
-  if (isInteger(meta)) return "int";
-  return (meta & ENCODING_MASK) === RAW || db.textLength(ref) > EMBEDDED_BYTES_MAX
-    ? "raw"
-    : "embstr";
-}
-
 function objectEncoding(c: Context): void {
   const ref = inspect(c);
-  if (ref !== 0) c.reply.text(encodingName(c.db, ref));
+  if (ref !== 0) c.reply.text(c.keyspace.typeAt(ref).encoding(ref));
 }
 
 /** Redis shares the integers below 10,000 and says so with the largest count. */
@@ -286,7 +264,7 @@ const SHARED_COUNT = 2147483647;
 function objectRefcount(c: Context): void {
   const ref = inspect(c);
   if (ref === 0) return;
-  const value = isInteger(c.db.metaOf(ref)) ? c.db.integerOf(ref) : -1;
+  const value = isInteger(c.db.metaOf(ref)) ? c.keyspace.strings.integerOf(ref) : -1;
   c.reply.integer(value >= 0 && value < SHARED_INTEGERS ? SHARED_COUNT : 1);
 }
 
@@ -346,7 +324,7 @@ function flushdb(c: Context): void {
   if (!flushArgumentsRight(c)) return;
   c.dirty += c.db.keyCount;
   c.events.emptying(c.db);
-  c.db.flush();
+  c.keyspace.flush(c.db.index);
   c.reply.ok();
 }
 

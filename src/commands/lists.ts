@@ -1,24 +1,23 @@
 /** List commands. */
 
-import { Element } from "../memory/element.ts";
+import type { Element } from "../memory/element.ts";
 import { ELEMENT_BYTES_MAX } from "../memory/quicklist.ts";
 import * as errors from "../protocol/errors.ts";
+import type { List } from "../store/types/lists.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT, LIST_EVENT } from "./events.ts";
 import type { CommandSpec } from "./spec/command.ts";
 import { keyAt, oneKey } from "./spec/key-specs.ts";
 
-const element = new Element();
-
-/** The argument as an element ready to be written; returns the size of its entry. */
-function measure(c: Context, index: number): number {
+/** The argument as an element that is ready to be written to the list. */
+function given(c: Context, list: List, index: number): Element {
   const { args } = c;
-  return element.measure(args.bytes, args.start[index]!, args.length[index]!);
+  return list.given.setText(args.bytes, args.start[index]!, args.length[index]!);
 }
 
-function replyElement(c: Context): void {
-  if (element.isInteger) c.reply.integerBulk(element.low, element.high);
-  else c.reply.bulk(element.bytes, element.from, element.length);
+function replyElement(c: Context, { bytes, from, high, isInteger, length, low }: Element): void {
+  if (isInteger) c.reply.integerBulk(low, high);
+  else c.reply.bulk(bytes, from, length);
 }
 
 /** Whether every element from argument `from` on fits in a block; replies where one does not. */
@@ -31,14 +30,6 @@ function elementsFit(c: Context, from: number): boolean {
   return true;
 }
 
-/** Closes the list of the key in argument `index`, after a change that is called `event`. */
-function close(c: Context, ref: number, index: number, event: string): void {
-  const isEmpty = c.keyspace.chain.length === 0;
-  c.db.closeList(ref);
-  c.changed(LIST_EVENT, event, index);
-  if (isEmpty) c.changed(GENERIC_EVENT, "del", index);
-}
-
 // ── Pushing ──────────────────────────────────────────────────────────────────────────────────
 
 function push(c: Context, atHead: boolean, mustExist: boolean): void {
@@ -48,52 +39,61 @@ function push(c: Context, atHead: boolean, mustExist: boolean): void {
     c.reply.integer(0);
     return;
   }
-  const { chain } = c.keyspace;
+  const { lists } = c.keyspace;
   const { count } = c.args;
-  if (ref === 0) chain.openNew();
-  else c.db.openListToWrite(ref);
-  for (let i = 2; i < count; i++) {
-    const size = measure(c, i);
-    if (atHead) chain.pushHead(element, size);
-    else chain.pushTail(element, size);
+  const list = ref === 0 ? lists.create() : lists.openToWrite(c.db, ref);
+  const had = list.length;
+  try {
+    for (let i = 2; i < count; i++) {
+      const element = given(c, list, i);
+      if (atHead) list.pushHead(element);
+      else list.pushTail(element);
+    }
+  } catch (error) {
+    takeBack(c, list, had, atHead);
+    throw error;
   }
-  const { length } = chain;
-  if (ref === 0) c.db.addList(c.args.bytes, c.args.start[1]!, c.args.length[1]!);
-  else c.db.closeList(ref);
-  c.changed(LIST_EVENT, atHead ? "lpush" : "rpush", 1);
+  const { length } = list;
+  c.putBack(list, 1, LIST_EVENT, atHead ? "lpush" : "rpush");
   c.dirty += count - 2;
   c.reply.integer(length);
 }
 
+/** Memory has run out: the list is as it was before the push. */
+function takeBack(c: Context, list: List, had: number, atHead: boolean): void {
+  while (list.length > had) {
+    if (atHead) list.popHead();
+    else list.popTail();
+  }
+  if (list.entry !== 0) c.db.putBack(list, c.args.bytes, c.args.start[1]!, c.args.length[1]!);
+}
+
 // ── Popping ──────────────────────────────────────────────────────────────────────────────────
 
-/** Replies with the first or last element of the open list and removes it. */
-function popOne(c: Context, atHead: boolean): void {
-  const { chain } = c.keyspace;
-  chain.seek(atHead ? 0 : chain.length - 1);
-  chain.read(element);
-  replyElement(c);
-  if (atHead) chain.popHead();
-  else chain.popTail();
+/** Replies with the first or last element of the list and removes it. */
+function popOne(c: Context, list: List, atHead: boolean): void {
+  list.seek(atHead ? 0 : list.length - 1);
+  list.read(list.element);
+  replyElement(c, list.element);
+  if (atHead) list.popHead();
+  else list.popTail();
 }
 
 /** Replies with the first or last element of the list in argument `index` and removes it. */
 export function popFirst(c: Context, ref: number, index: number, atHead: boolean): void {
-  c.db.openListToWrite(ref);
-  popOne(c, atHead);
-  close(c, ref, index, atHead ? "lpop" : "rpop");
+  const list = c.keyspace.lists.openToWrite(c.db, ref);
+  popOne(c, list, atHead);
+  c.putBack(list, index, LIST_EVENT, atHead ? "lpop" : "rpop");
   c.dirty++;
 }
 
 /** Replies with an array of up to `count` elements from one end and removes them. */
 function popSome(c: Context, ref: number, index: number, atHead: boolean, count: number): number {
-  c.db.openListToWrite(ref);
-  const { chain } = c.keyspace;
-  const taken = Math.min(count, chain.length);
+  const list = c.keyspace.lists.openToWrite(c.db, ref);
+  const taken = Math.min(count, list.length);
   c.reply.array(taken);
-  for (let i = 0; i < taken; i++) popOne(c, atHead);
-  if (taken === 0) c.db.closeList(ref);
-  else close(c, ref, index, atHead ? "lpop" : "rpop");
+  for (let i = 0; i < taken; i++) popOne(c, list, atHead);
+  if (taken > 0) c.putBack(list, index, LIST_EVENT, atHead ? "lpop" : "rpop");
   c.dirty += taken;
   return taken;
 }
@@ -203,45 +203,40 @@ export function move(c: Context, fromHead: boolean, toHead: boolean): boolean {
     return false;
   }
   if (!c.isList(source)) return false;
-  const { args, db } = c;
-  const { chain } = c.keyspace;
+  const { lists } = c.keyspace;
   const target = c.lookupWrite(2);
   if (!c.isList(target)) return false;
   const popped = fromHead ? "lpop" : "rpop";
   const pushed = toHead ? "lpush" : "rpush";
-  db.openListToWrite(source);
-  chain.seek(fromHead ? 0 : chain.length - 1);
-  chain.read(element);
-  replyElement(c);
+  const from = lists.openToWrite(c.db, source);
+  const { element } = from;
+  from.seek(fromHead ? 0 : from.length - 1);
+  from.read(element);
+  replyElement(c, element);
+  element.prepare();
   c.dirty++;
-  const size = element.remeasure();
   if (source === target) {
-    if (chain.length > 1 && fromHead !== toHead) {
+    if (from.length > 1 && fromHead !== toHead) {
       // The entry may be overwritten as soon as it is popped, so it travels as a copy.
       element.detach();
-      if (fromHead) chain.popHead();
-      else chain.popTail();
-      if (toHead) chain.pushHead(element, size);
-      else chain.pushTail(element, size);
+      if (fromHead) from.popHead();
+      else from.popTail();
+      if (toHead) from.pushHead(element);
+      else from.pushTail(element);
     }
-    db.closeList(source);
+    from.store();
     c.changed(LIST_EVENT, pushed, 2);
     c.changed(LIST_EVENT, popped, 1);
     return true;
   }
-  // Elsewhere it is pushed first and popped then.
-  if (target === 0) chain.openNew();
-  else db.openListToWrite(target);
-  if (toHead) chain.pushHead(element, size);
-  else chain.pushTail(element, size);
-  if (target === 0) db.addList(args.bytes, args.start[2]!, args.length[2]!);
-  else db.closeList(target);
-  c.changed(LIST_EVENT, pushed, 2);
-  const emptied = c.lookupWrite(1);
-  db.openListToWrite(emptied);
-  if (fromHead) chain.popHead();
-  else chain.popTail();
-  close(c, emptied, 1, popped);
+  // Push to the target first, then pop from the source, so that running out of memory loses nothing.
+  const to = target === 0 ? lists.create() : lists.openToWrite(c.db, target);
+  if (toHead) to.pushHead(element);
+  else to.pushTail(element);
+  c.putBack(to, 2, LIST_EVENT, pushed);
+  if (fromHead) from.popHead();
+  else from.popTail();
+  c.putBack(from, 1, LIST_EVENT, popped);
   return true;
 }
 
@@ -262,8 +257,7 @@ function llen(c: Context): void {
     c.reply.integer(0);
     return;
   }
-  c.db.openList(ref);
-  c.reply.integer(c.keyspace.chain.length);
+  c.reply.integer(c.keyspace.lists.open(ref).length);
 }
 
 function lindex(c: Context): void {
@@ -275,16 +269,15 @@ function lindex(c: Context): void {
   if (!c.isList(ref)) return;
   let index = c.integer(2);
   if (Number.isNaN(index)) return;
-  c.db.openList(ref);
-  const { chain } = c.keyspace;
-  if (index < 0) index += chain.length;
-  if (index < 0 || index >= chain.length) {
+  const list = c.keyspace.lists.open(ref);
+  if (index < 0) index += list.length;
+  if (index < 0 || index >= list.length) {
     c.reply.null();
     return;
   }
-  chain.seek(index);
-  chain.read(element);
-  replyElement(c);
+  list.seek(index);
+  list.read(list.element);
+  replyElement(c, list.element);
 }
 
 function lrange(c: Context): void {
@@ -298,20 +291,20 @@ function lrange(c: Context): void {
     return;
   }
   if (!c.isList(ref)) return;
-  c.db.openList(ref);
-  const { chain } = c.keyspace;
-  start = Math.max(0, start < 0 ? start + chain.length : start);
-  stop = Math.min(chain.length - 1, stop < 0 ? stop + chain.length : stop);
+  const list = c.keyspace.lists.open(ref);
+  start = Math.max(0, start < 0 ? start + list.length : start);
+  stop = Math.min(list.length - 1, stop < 0 ? stop + list.length : stop);
   if (start > stop) {
     c.reply.array(0);
     return;
   }
   const count = stop - start + 1;
   c.reply.array(count);
-  chain.seek(start);
+  list.seek(start);
+  const { element } = list;
   for (let i = 0; i < count; i++) {
-    chain.readNext(element);
-    replyElement(c);
+    list.readNext(element);
+    replyElement(c, element);
   }
 }
 
@@ -377,35 +370,22 @@ function findPositions(
   count: number,
   maxLength: number,
 ): number[] {
-  const { chain } = c.keyspace;
-  const [encoded, size] = encode(c, 2);
-  c.db.openList(ref);
+  const list = c.keyspace.lists.open(ref);
+  list.setWanted(given(c, list, 2));
   const forward = rank > 0;
-  const steps = maxLength === 0 ? chain.length : Math.min(maxLength, chain.length);
+  const steps = maxLength === 0 ? list.length : Math.min(maxLength, list.length);
   const found: number[] = [];
   let skip = Math.abs(rank) - 1;
-  chain.seek(forward ? 0 : chain.length - 1);
+  list.seek(forward ? 0 : list.length - 1);
   for (let i = 0; i < steps; i++) {
-    if (chain.equals(encoded, size) && skip-- <= 0) {
-      found.push(forward ? i : chain.length - 1 - i);
+    if (list.matches() && skip-- <= 0) {
+      found.push(forward ? i : list.length - 1 - i);
       if (found.length === count) break;
     }
-    if (forward) chain.stepNext();
-    else chain.stepPrevious();
+    if (forward) list.stepNext();
+    else list.stepPrevious();
   }
   return found;
-}
-
-let scratch = new Uint8Array(1024);
-
-/** The argument's entry, for comparing; valid until the next call. */
-function encode(c: Context, index: number): readonly [Uint8Array, number] {
-  const size = measure(c, index);
-  if (scratch.length < size || scratch.length > 1048576) {
-    scratch = new Uint8Array(Math.max(1024, size));
-  }
-  element.write(scratch, 0);
-  return [scratch, size];
 }
 
 // ── Changing ─────────────────────────────────────────────────────────────────────────────────
@@ -419,17 +399,15 @@ function lset(c: Context): void {
   if (!c.isList(ref)) return;
   let index = c.integer(2);
   if (Number.isNaN(index) || !elementsFit(c, 3)) return;
-  c.db.openListToWrite(ref);
-  const { chain } = c.keyspace;
-  if (index < 0) index += chain.length;
-  if (index < 0 || index >= chain.length) {
+  const list = c.keyspace.lists.openToWrite(c.db, ref);
+  if (index < 0) index += list.length;
+  if (index < 0 || index >= list.length) {
     c.reply.error(errors.INDEX_OUT_OF_RANGE);
     return;
   }
-  chain.seek(index);
-  const size = measure(c, 3);
-  chain.replaceHere(element, size);
-  close(c, ref, 1, "lset");
+  list.seek(index);
+  list.replaceHere(given(c, list, 3));
+  c.putBack(list, 1, LIST_EVENT, "lset");
   c.dirty++;
   c.reply.ok();
 }
@@ -446,18 +424,17 @@ function linsert(c: Context): void {
     return;
   }
   if (!c.isList(ref) || !elementsFit(c, 4)) return;
-  const { chain } = c.keyspace;
-  const [encoded, encodedSize] = encode(c, 3);
-  c.db.openListToWrite(ref);
-  chain.seek(0);
-  while (!chain.equals(encoded, encodedSize)) {
-    if (chain.stepNext()) continue;
+  const list = c.keyspace.lists.openToWrite(c.db, ref);
+  list.setWanted(given(c, list, 3));
+  list.seek(0);
+  while (!list.matches()) {
+    if (list.stepNext()) continue;
     c.reply.integer(-1);
     return;
   }
-  chain.insertHere(element, measure(c, 4), behind);
-  const { length } = chain;
-  close(c, ref, 1, "linsert");
+  list.insertHere(given(c, list, 4), behind);
+  const { length } = list;
+  c.putBack(list, 1, LIST_EVENT, "linsert");
   c.dirty++;
   c.reply.integer(length);
 }
@@ -471,16 +448,11 @@ function lrem(c: Context): void {
     return;
   }
   if (!c.isList(ref)) return;
-  const { chain } = c.keyspace;
-  const [encoded, size] = encode(c, 3);
-  c.db.openListToWrite(ref);
+  const list = c.keyspace.lists.openToWrite(c.db, ref);
+  list.setWanted(given(c, list, 3));
   const limit = count === 0 ? Number.POSITIVE_INFINITY : Math.abs(count);
-  const removed =
-    count >= 0
-      ? chain.removeForward(encoded, size, limit)
-      : chain.removeBackward(encoded, size, limit);
-  if (removed === 0) c.db.closeList(ref);
-  else close(c, ref, 1, "lrem");
+  const removed = count >= 0 ? list.removeForward(limit) : list.removeBackward(limit);
+  if (removed > 0) c.putBack(list, 1, LIST_EVENT, "lrem");
   c.dirty += removed;
   c.reply.integer(removed);
 }
@@ -496,9 +468,8 @@ function ltrim(c: Context): void {
     return;
   }
   if (!c.isList(ref)) return;
-  c.db.openListToWrite(ref);
-  const { chain } = c.keyspace;
-  const { length } = chain;
+  const list = c.keyspace.lists.openToWrite(c.db, ref);
+  const { length } = list;
   start = Math.max(0, start < 0 ? start + length : start);
   stop = Math.min(length - 1, stop < 0 ? stop + length : stop);
   if (start > stop || start >= length) {
@@ -507,10 +478,10 @@ function ltrim(c: Context): void {
     c.changed(GENERIC_EVENT, "del", 1);
     c.dirty += length;
   } else {
-    chain.trimHead(start);
-    chain.trimTail(length - 1 - stop);
-    c.dirty += length - chain.length;
-    close(c, ref, 1, "ltrim");
+    list.drop(start, true);
+    list.drop(length - 1 - stop, false);
+    c.dirty += length - list.length;
+    c.putBack(list, 1, LIST_EVENT, "ltrim");
   }
   c.reply.ok();
 }

@@ -1,8 +1,13 @@
 /** Commands that write the data to disk, or take a value out and in. */
+
+import { HAS_EXPIRY, RECORD_BYTES } from "../memory/record.ts";
 import { Crc64 } from "../persistence/rdb/crc64.ts";
 import { RDB_VERSION, RDB_VERSION_MAX } from "../persistence/rdb/format.ts";
 import { RdbWriter } from "../persistence/rdb/writer.ts";
-import { RdbError, RdbReader } from "../persistence/snapshot/reader.ts";
+import { saveValue } from "../persistence/snapshot/entry-writer.ts";
+import { RdbError, readPayload } from "../persistence/snapshot/reader.ts";
+import * as errors from "../protocol/errors.ts";
+import type { NewValue } from "../store/value-type.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT } from "./events.ts";
 import type { CommandSpec } from "./spec/command.ts";
@@ -52,7 +57,7 @@ function dump(c: Context): void {
     return;
   }
   const out = new RdbWriter();
-  out.value(c.keyspace, c.db, ref);
+  saveValue(c.keyspace, c.db, ref, out);
   const payload = new Uint8Array(out.at + FOOTER_BYTES);
   payload.set(out.bytes.subarray(0, out.at));
   payload[out.at] = RDB_VERSION;
@@ -102,8 +107,7 @@ function restore(c: Context): void {
       return;
     }
   }
-  let present = c.lookupWrite(1);
-  if (present !== 0 && !replace) {
+  if (!replace && c.lookupWrite(1) !== 0) {
     reply.error("BUSYKEY Target key name already exists.");
     return;
   }
@@ -118,27 +122,31 @@ function restore(c: Context): void {
     reply.error("ERR DUMP payload version or checksum are wrong");
     return;
   }
-  const key = { bytes: args.bytes, from: args.start[1]!, length: args.length[1]! };
   const expireAtMs = ttl === 0 ? -1 : absolute ? ttl : c.nowMs + ttl;
-  const reader = new RdbReader({ space: c.keyspace, keepExpired: true, checking: false });
+  let value: NewValue;
   try {
-    // The value is read under a name of its own first, so that damage leaves the old one alone.
-    reader.checkValue(payload.subarray(0, payload.length - FOOTER_BYTES));
-    present = c.lookupWrite(1);
-    if (present !== 0) db.remove(present);
-    if (expireAtMs < 0 || expireAtMs > c.nowMs) {
-      reader.restoreValue(payload.subarray(0, payload.length - FOOTER_BYTES), db, key, expireAtMs);
-      if (idle > 0) db.setIdle(db.peek(key.bytes, key.from, key.length), idle);
-    }
+    value = readPayload(c.keyspace, payload.subarray(0, payload.length - FOOTER_BYTES));
   } catch (error) {
     if (!(error instanceof RdbError)) throw error;
     reply.error("ERR Bad data format");
     return;
   }
-  // A value whose time has passed already is not restored; one that it replaces is gone.
-  const isThere = db.peek(key.bytes, key.from, key.length) !== 0;
-  if (isThere) c.changed(GENERIC_EVENT, "restore", 1);
-  else if (present !== 0) c.changed(GENERIC_EVENT, "del", 1);
+  // A value that has expired already is not restored; one that it replaces is gone.
+  const isExpired = expireAtMs >= 0 && expireAtMs <= c.nowMs;
+  const present = c.lookupWrite(1);
+  if (isExpired) value.discard();
+  else if (!c.keyspace.heap.hasRoomFor(RECORD_BYTES + HAS_EXPIRY + args.length[1]!)) {
+    value.discard();
+    reply.error(errors.OOM);
+    return;
+  }
+  if (present !== 0) db.remove(present);
+  if (!isExpired) {
+    let ref = value.addTo(db, args.bytes, args.start[1]!, args.length[1]!);
+    if (expireAtMs >= 0) ref = db.setExpiry(ref, expireAtMs);
+    if (idle > 0) db.setIdle(ref, idle);
+    c.changed(GENERIC_EVENT, "restore", 1);
+  } else if (present !== 0) c.changed(GENERIC_EVENT, "del", 1);
   c.dirty++;
   const out = c.propagateInstead(ttl === 0 ? 5 : 6);
   if (out !== null) {

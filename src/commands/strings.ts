@@ -9,10 +9,10 @@ import {
   type ParsedFloat,
   parseExtended,
 } from "../base/extended-float.ts";
-import { fitsInt64, parseBigInteger, writeInt64 } from "../base/number-text.ts";
+import { fitsInt64, parseBigInteger } from "../base/number-text.ts";
 import * as errors from "../protocol/errors.ts";
 import { KEEP_EXPIRY, NO_EXPIRY } from "../store/database.ts";
-import { isInteger } from "../store/entry.ts";
+import { STRING } from "../store/entry.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT, STRING_EVENT } from "./events.ts";
 import { absoluteExpiry, SECONDS } from "./expiry.ts";
@@ -197,7 +197,7 @@ function mget(c: Context): void {
   c.reply.array(count - 1);
   for (let i = 1; i < count; i++) {
     const ref = c.lookup(i);
-    c.replyString(ref !== 0 && c.db.typeOf(ref) === 0 ? ref : 0);
+    c.replyString(ref !== 0 && c.db.typeOf(ref) === STRING ? ref : 0);
   }
 }
 
@@ -233,27 +233,9 @@ function msetnx(c: Context): void {
 
 // ── Parts of strings ─────────────────────────────────────────────────────────────────────────
 
-const digits = new Uint8Array(20);
-let textBytes: Uint8Array = digits;
-let textFrom = 0;
-
-/** Points `textBytes` and `textFrom` at the string's text and returns its length; 0 for no entry. */
-function readText(c: Context, ref: number): number {
-  if (ref === 0) return 0;
-  const { db } = c;
-  if (isInteger(db.metaOf(ref))) {
-    textBytes = digits;
-    textFrom = 0;
-    return writeInt64(digits, 0, db.integerLow(ref), db.integerHigh(ref));
-  }
-  textBytes = db.bytesOf(ref);
-  textFrom = db.textAt(ref);
-  return db.textLength(ref);
-}
-
 function strlen(c: Context): void {
   const ref = c.lookup(1);
-  if (c.isString(ref)) c.reply.integer(readText(c, ref));
+  if (c.isString(ref)) c.reply.integer(c.keyspace.strings.open(ref).length);
 }
 
 /** Whether a string of this length is allowed; replies where it is not. */
@@ -273,10 +255,12 @@ function append(c: Context): void {
   }
   if (!c.isString(ref)) return;
   const added = c.args.length[2]!;
-  const had = readText(c, ref);
+  const { strings } = c.keyspace;
+  const had = strings.open(ref).length;
   if (!fits(c, had + added)) return;
-  const entry = c.db.growText(ref, had + added);
-  copyBytes(c.args.bytes, c.args.start[2]!, c.db.bytesOf(entry), c.db.textAt(entry) + had, added);
+  const entry = strings.edit(c.db, ref, had + added, had, had + added);
+  const at = strings.textAt(entry) + had;
+  copyBytes(c.args.bytes, c.args.start[2]!, strings.textBytes(entry), at, added);
   c.changed(STRING_EVENT, "append", 1);
   c.dirty++;
   c.reply.integer(had + added);
@@ -289,7 +273,7 @@ function getrange(c: Context): void {
   if (Number.isNaN(end)) return;
   const ref = c.lookup(1);
   if (!c.isString(ref)) return;
-  const length = readText(c, ref);
+  const { bytes, from, length } = c.keyspace.strings.open(ref);
   if (start < 0 && end < 0 && start > end) {
     c.reply.text("");
     return;
@@ -297,7 +281,7 @@ function getrange(c: Context): void {
   start = Math.max(0, start < 0 ? start + length : start);
   end = Math.min(length - 1, Math.max(0, end < 0 ? end + length : end));
   if (start > end || length === 0) c.reply.text("");
-  else c.reply.bulk(textBytes, textFrom + start, end - start + 1);
+  else c.reply.bulk(bytes, from + start, end - start + 1);
 }
 
 function setrange(c: Context): void {
@@ -310,7 +294,8 @@ function setrange(c: Context): void {
   const added = c.args.length[3]!;
   const ref = c.lookupWrite(1);
   if (!c.isString(ref)) return;
-  const had = readText(c, ref);
+  const { strings } = c.keyspace;
+  const had = strings.open(ref).length;
   if (added === 0) {
     c.reply.integer(had);
     return;
@@ -318,11 +303,18 @@ function setrange(c: Context): void {
   if (!fits(c, offset + added)) return;
   const { args, db } = c;
   const { start, length, bytes } = args;
-  const entry = db.growText(
-    ref !== 0 ? ref : db.setText(0, bytes, start[1]!, length[1]!, bytes, 0, 0, NO_EXPIRY),
-    Math.max(had, offset + added),
-  );
-  copyBytes(bytes, start[3]!, db.bytesOf(entry), db.textAt(entry) + offset, added);
+  const isNew = ref === 0;
+  const present = isNew
+    ? strings.setText(db, 0, bytes, start[1]!, length[1]!, bytes, 0, 0, NO_EXPIRY)
+    : ref;
+  let entry: number;
+  try {
+    entry = strings.edit(db, present, offset + added, offset, offset + added);
+  } catch (error) {
+    if (isNew) db.remove(present);
+    throw error;
+  }
+  copyBytes(bytes, start[3]!, strings.textBytes(entry), strings.textAt(entry) + offset, added);
   c.changed(STRING_EVENT, "setrange", 1);
   c.dirty++;
   c.reply.integer(Math.max(had, offset + added));
@@ -334,7 +326,7 @@ function setrange(c: Context): void {
 function increment(c: Context, by: number): void {
   const ref = c.lookupWrite(1);
   if (!c.isString(ref)) return;
-  const value = ref === 0 ? 0 : c.db.integerOf(ref);
+  const value = ref === 0 ? 0 : c.keyspace.strings.integerOf(ref);
   if (Number.isNaN(value)) {
     c.reply.error(errors.NOT_AN_INTEGER);
     return;
@@ -349,7 +341,7 @@ function increment(c: Context, by: number): void {
 }
 
 function incrementBig(c: Context, ref: number, by: bigint): void {
-  const value = ref === 0 ? 0n : c.db.bigIntegerOf(ref);
+  const value = ref === 0 ? 0n : c.keyspace.strings.bigIntegerOf(ref);
   if (value === null) {
     c.reply.error(errors.NOT_AN_INTEGER);
     return;
@@ -364,8 +356,9 @@ function incrementBig(c: Context, ref: number, by: bigint): void {
 }
 
 function store(c: Context, ref: number, value: number | bigint): void {
-  const { args } = c;
-  c.db.setInteger(ref, args.bytes, args.start[1]!, args.length[1]!, value, KEEP_EXPIRY);
+  const { args, db, keyspace } = c;
+  const { strings } = keyspace;
+  strings.setInteger(db, ref, args.bytes, args.start[1]!, args.length[1]!, value, KEEP_EXPIRY);
   c.changed(STRING_EVENT, "incrby", 1);
   c.dirty++;
 }
@@ -390,9 +383,9 @@ function incrementBy(c: Context, sign: 1 | -1): void {
 function incrbyfloat(c: Context): void {
   const ref = c.lookupWrite(1);
   if (!c.isString(ref)) return;
-  const length = readText(c, ref);
+  const { bytes: textBytes, from, length } = c.keyspace.strings.open(ref);
   const value: ParsedFloat =
-    ref === 0 ? ZERO : parseExtended(latin1Text(textBytes, textFrom, textFrom + length));
+    ref === 0 ? ZERO : parseExtended(latin1Text(textBytes, from, from + length));
   const by = value === null ? null : parseExtended(c.args.text(2));
   if (value === null || by === null) {
     c.reply.error(errors.NOT_A_FLOAT);
@@ -406,7 +399,8 @@ function incrbyfloat(c: Context): void {
   const text = latin1(formatExtended(sum));
   const { args } = c;
   const { start, length: lengths, bytes } = args;
-  c.db.setText(ref, bytes, start[1]!, lengths[1]!, text, 0, text.length, KEEP_EXPIRY);
+  const { strings } = c.keyspace;
+  strings.setText(c.db, ref, bytes, start[1]!, lengths[1]!, text, 0, text.length, KEEP_EXPIRY);
   c.changed(STRING_EVENT, "incrbyfloat", 1);
   const out = c.propagateInstead(4);
   if (out !== null) {
@@ -426,7 +420,7 @@ const ZERO: ExtendedFloat = { mantissa: 0n, exponent: 0 };
 function lcs(c: Context): void {
   const { args, reply } = c;
   const refs = [c.lookup(1), c.lookup(2)];
-  if (refs.some((ref) => ref !== 0 && c.db.typeOf(ref) !== 0)) {
+  if (refs.some((ref) => ref !== 0 && c.db.typeOf(ref) !== STRING)) {
     reply.error("ERR The specified keys must contain string values");
     return;
   }
@@ -451,8 +445,8 @@ function lcs(c: Context): void {
     return;
   }
   const [a, b] = refs.map((ref) => {
-    const length = readText(c, ref);
-    return Uint8Array.from(textBytes.subarray(textFrom, textFrom + length));
+    const { bytes, from, length } = c.keyspace.strings.open(ref);
+    return Uint8Array.from(bytes.subarray(from, from + length));
   }) as [Uint8Array, Uint8Array];
   const cells = (a.length + 1) * (b.length + 1);
   if (cells * 4 > c.server.config.number("proto-max-bulk-len")) {

@@ -89,8 +89,8 @@ export function previousEntry(bytes: Uint8Array, end: number): number {
 }
 
 /**
- * One element: what `measure` is about to write, or what `read` found. One object serves many
- * calls; `from` and `length` are valid as long as the bytes they point into.
+ * One element: a text that is about to be written (`setText`), or one that `read` found. One object
+ * serves many calls. `bytes`, `from` and `length` are valid as long as the bytes that they point into.
  */
 export class Element {
   isInteger = false;
@@ -103,9 +103,11 @@ export class Element {
   high = 0;
   /** Size of header and payload, for `write`. */
   #body = 0;
+  /** Bytes of the whole entry. Valid after `setText`, `setInteger`, `prepare` and `canonicalize`. */
+  encodedSize = 0;
 
-  /** Takes a text and returns the size of its entry. */
-  measure(bytes: Uint8Array, offset: number, length: number): number {
+  /** Takes a text, ready to be written. A canonical integer becomes one. */
+  setText(bytes: Uint8Array, offset: number, length: number): this {
     const first = length === 0 || length > 20 ? 0 : bytes[offset]!;
     if ((first >= 48 && first <= 57) || first === 45) {
       const value = parseInteger(bytes, offset, length);
@@ -119,23 +121,32 @@ export class Element {
           this.high = Math.floor(value / 4294967296);
           this.low = value | 0;
         }
-        return this.remeasure();
+        return this.prepare();
       }
     }
     this.isInteger = false;
     this.bytes = bytes;
     this.from = offset;
     this.length = length;
-    return this.remeasure();
+    return this.prepare();
   }
 
-  /** Makes what was read ready to be written; returns the size of its entry. */
-  remeasure(): number {
+  /** Takes an integer of 64 bits, ready to be written. */
+  setInteger(low: number, high: number): this {
+    this.isInteger = true;
+    this.low = low;
+    this.high = high;
+    return this.prepare();
+  }
+
+  /** Makes what was read ready to be written. */
+  prepare(): this {
     const { length } = this;
     this.#body = this.isInteger
       ? this.#integerBody()
       : length + (length < 64 ? 1 : length < 4096 ? 2 : 5);
-    return this.#body + backLengthBytes(this.#body);
+    this.encodedSize = this.#body + backLengthBytes(this.#body);
+    return this;
   }
 
   /**
@@ -153,8 +164,8 @@ export class Element {
   }
 
   /** After `readChecked`: makes the element ready to be written in its canonical form. */
-  recode(): number {
-    return this.isInteger ? this.remeasure() : this.measure(this.bytes, this.from, this.length);
+  canonicalize(): this {
+    return this.isInteger ? this.prepare() : this.setText(this.bytes, this.from, this.length);
   }
 
   /** Takes a copy of the string's bytes, so that it outlives the entry it was read from. */
@@ -174,7 +185,7 @@ export class Element {
     return 5;
   }
 
-  /** Writes what `measure` took at `at`; returns the offset behind the entry. */
+  /** Writes the entry at `at`; returns the offset behind the entry. */
   write(to: Uint8Array, at: number): number {
     const body = this.#body;
     const { length, low } = this;

@@ -290,8 +290,11 @@ export class Heap {
     this.#runs.unlink(page, this.#slabs, cls);
   }
 
-  /** Walks everything and asserts the invariants. Returns the number of live blocks. */
-  check(): number {
+  /**
+   * Walks everything and asserts the invariants. Hands every live block to `visit` and returns how
+   * many there are.
+   */
+  check(visit: (ref: number) => void = () => {}): number {
     const pages = this.#pages;
     let used = 0;
     let blocks = 0;
@@ -302,19 +305,26 @@ export class Heap {
       if (kind === LARGE) {
         used += pages[p + 2]! * 8;
         blocks++;
+        visit((page << PAGE_SHIFT) | 0);
         return;
       }
       const size = CLASS_UNITS[kind]!;
       let free = 0;
+      const isFree = new Set<number>();
       for (let ref = pages[p + 1]!; ref !== 0; free++) {
         assert(ref >>> PAGE_SHIFT === page, `free block outside its slab, page ${page}`);
-        assert(free <= PAGE_UNITS, `free list of page ${page} has a cycle`);
+        assert(!isFree.has(ref), `free list of page ${page} has a cycle`);
+        isFree.add(ref);
         ref = this.words[ref >>> SEGMENT_SHIFT]![(ref & UNIT_MASK) << 1]!;
       }
       const live = pages[p + 2]!;
       assert((live + free) * size === pages[p + 6], `slab count of page ${page}`);
       used += live * size * 8;
       blocks += live;
+      for (let unit = 0; unit < pages[p + 6]!; unit += size) {
+        const ref = ((page << PAGE_SHIFT) + unit) | 0;
+        if (!isFree.has(ref)) visit(ref);
+      }
       if (free > 0 || pages[p + 6]! + size <= PAGE_UNITS) withRoom.set(page, kind);
     });
     for (let cls = 1; cls <= CLASS_COUNT; cls++) {

@@ -1,5 +1,5 @@
 /**
- * A chain: a deque of packed entries (element.ts) in one node, or in a doubly linked list of
+ * A quicklist: a deque of packed entries (element.ts) in one node, or in a doubly linked list of
  * nodes. Ten million elements push and pop at both ends in O(1).
  *
  * Layout (words are int32)
@@ -10,9 +10,15 @@
  *
  * Forms
  *   PACKED: the owner's word is the ref of a single node. LINKED: it is the ref of a root.
- *   `open` reads either form into this object's fields, operations work on the fields, `close`
- *   writes them back in the form that fits and returns the new word. While a chain is open, no
- *   other may be.
+ *
+ * Cursors
+ *   An object of this class is a cursor on one list. `open` reads either form into its fields,
+ *   operations work on the fields, `close` writes them back in the form that fits and returns the
+ *   new word. Two cursors may not be open on the same list.
+ *
+ * Walks
+ *   While a walk reads the list in slices (quicklist-walk.ts), `guard` is told before a node changes.
+ *   The list then stays LINKED, so that its root names it until the walk has ended.
  *
  * Invariants (asserted by `check()`)
  *   No node is empty; links agree in both directions; the counts are right; the entries of a node
@@ -24,6 +30,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { equalBytes } from "../base/bytes.ts";
+import type { BlockGuard } from "./block-guard.ts";
 import { type Element, entryBytes, previousEntry } from "./element.ts";
 import { BLOCK_BYTES_MAX, type Heap, SEGMENT_SHIFT, UNIT_MASK } from "./heap.ts";
 
@@ -31,54 +38,71 @@ export const PACKED = 0;
 export const LINKED = 1;
 
 const PREVIOUS = 0;
-const NEXT = 1;
-const ENTRIES = 2;
-const START = 3;
-const END = 4;
+export const NEXT = 1;
+export const ENTRIES = 2;
+export const START = 3;
+export const END = 4;
 const NODE_BYTES = 20;
 const ROOT_BYTES = 16;
 /** What a listpack's own header and end byte take; counted so that limits mean what Redis means. */
 const LISTPACK_BYTES = 7;
+/** A larger buffer for the wanted element is given up with the next one. */
+const WANTED_BYTES_KEPT = 1 << 20;
 /** Where only the number of entries is limited, bytes still are, as in Redis. */
 const NODE_BYTES_SAFE = 8192;
 
-export class Chain {
+/** How large nodes may become; one object serves all lists of a server. */
+export class NodeLimit {
+  /** Most bytes of entries in a single node, and in one of several: a block of a round size. */
+  bytesMax = 8192 - LISTPACK_BYTES;
+  linkedBytesMax = 8192 - NODE_BYTES;
+  entriesMax = 0x7fffffff;
+
+  /** `size` as in `list-max-listpack-size`: entries (0 is 1), or -1 to -5 for 4 to 64 KiB. */
+  set(size: number): void {
+    this.entriesMax = size >= 0 ? Math.max(1, size) : 0x7fffffff;
+    const bytes = size >= 0 ? NODE_BYTES_SAFE : 4096 << Math.min(4, Math.max(1, -size) - 1);
+    this.bytesMax = bytes - LISTPACK_BYTES;
+    this.linkedBytesMax = bytes - NODE_BYTES;
+  }
+}
+
+export class Quicklist {
   readonly #heap: Heap;
   readonly #words: Int32Array[];
   readonly #bytes: Uint8Array[];
-  /** Most bytes of entries in a single node, and in one of several: a block of a round size. */
-  #bytesMax = 8192 - LISTPACK_BYTES;
-  #linkedBytesMax = 8192 - NODE_BYTES;
-  #entriesMax = 0x7fffffff;
+  readonly #limit: NodeLimit;
+  /** Told before nodes change, while a walk reads this list; else null. The owner sets it after `open`. */
+  guard: BlockGuard | null = null;
 
   head = 0;
   tail = 0;
   /** Entries in all. */
   length = 0;
   nodes = 0;
-  /** How to read the word that `close` returned. */
+  /** How to read the list's word: the one that was opened, or that `close` returned. */
   form = PACKED;
   #root = 0;
 
   /** The entry that `seek` found: its node and its byte offset in the node's segment. */
   node = 0;
   at = 0;
+  /** How many nodes and entries `seek` found before that node. */
+  #nodesBefore = 0;
+  #entriesBefore = 0;
+  /** An encoded element to compare with. */
+  #wanted = new Uint8Array(0);
+  #wantedSize = 0;
 
-  constructor(heap: Heap) {
+  constructor(heap: Heap, limit: NodeLimit) {
     this.#heap = heap;
+    this.#limit = limit;
     this.#words = heap.words;
     this.#bytes = heap.bytes;
   }
 
-  /** `size` as in `list-max-listpack-size`: entries (0 is 1), or -1 to -5 for 4 to 64 KiB. */
-  setNodeLimit(size: number): void {
-    this.#entriesMax = size >= 0 ? Math.max(1, size) : 0x7fffffff;
-    const bytes = size >= 0 ? NODE_BYTES_SAFE : 4096 << Math.min(4, Math.max(1, -size) - 1);
-    this.#bytesMax = bytes - LISTPACK_BYTES;
-    this.#linkedBytesMax = bytes - NODE_BYTES;
-  }
-
   openNew(): void {
+    this.guard = null;
     this.head = 0;
     this.tail = 0;
     this.length = 0;
@@ -87,6 +111,8 @@ export class Chain {
   }
 
   open(word: number, form: number): void {
+    this.guard = null;
+    this.form = form;
     if (form === PACKED) {
       this.head = word;
       this.tail = word;
@@ -102,13 +128,13 @@ export class Chain {
     }
   }
 
-  /** Whether a chain with these fields is kept PACKED or LINKED. `#root` says what it was. */
+  /** Whether a list with these fields is kept PACKED or LINKED. `#root` says what it was. */
   #form(): number {
-    if (this.nodes !== 1) return LINKED;
+    if (this.nodes !== 1 || this.guard !== null) return LINKED;
     const bytes = this.#get(this.head, END) - this.#get(this.head, START);
     // Back to one packed block only at half the limit, so that it does not change to and fro.
     const half = this.#root === 0 ? 1 : 2;
-    return bytes * half <= this.#bytesMax && this.length * half <= this.#entriesMax
+    return bytes * half <= this.#limit.bytesMax && this.length * half <= this.#limit.entriesMax
       ? PACKED
       : LINKED;
   }
@@ -137,13 +163,16 @@ export class Chain {
     return this.#root;
   }
 
-  /** Frees a chain that has become empty; the owner drops its word. */
+  /** Frees a list that has become empty; the owner drops its word. */
   closeEmpty(): void {
-    if (this.#root !== 0) this.#heap.free(this.#root);
+    if (this.#root !== 0) {
+      if (this.guard !== null) this.guard.takesRoot(this.#root);
+      else this.#heap.free(this.#root);
+    }
     this.#root = 0;
   }
 
-  /** Frees the open chain whole. */
+  /** Frees the open list whole. */
   discard(): void {
     while (this.head !== 0) this.#dropNode(this.head);
     this.length = 0;
@@ -151,7 +180,7 @@ export class Chain {
   }
 
   /**
-   * Frees up to `nodes` nodes from the front. Returns whether the whole chain is gone; until
+   * Frees up to `nodes` nodes from the front. Returns whether the whole list is gone; until
    * then the owner calls again with the word that `close` returns.
    */
   destroySome(nodes: number): boolean {
@@ -164,11 +193,12 @@ export class Chain {
     return true;
   }
 
-  /** Adds what `element` measured (`size` bytes) at the tail. */
-  pushTail(element: Element, size: number): void {
+  /** Adds an element that is ready to be written at the tail. */
+  pushTail(element: Element): void {
+    const size = element.encodedSize;
     let node = this.tail;
     if (node === 0 || !this.#takes(node, size)) node = this.#addNode(node, 0, size, false);
-    else node = this.#makeRoomBehind(node, size);
+    else node = this.#makeRoomBehind(this.#changing(node), size);
     const base = (node & UNIT_MASK) << 3;
     const end = this.#get(node, END);
     element.write(this.#bytes[node >>> SEGMENT_SHIFT]!, base + end);
@@ -177,10 +207,11 @@ export class Chain {
     this.length++;
   }
 
-  pushHead(element: Element, size: number): void {
+  pushHead(element: Element): void {
+    const size = element.encodedSize;
     let node = this.head;
     if (node === 0 || !this.#takes(node, size)) node = this.#addNode(0, node, size, true);
-    else node = this.#makeRoomBefore(node, size);
+    else node = this.#makeRoomBefore(this.#changing(node), size);
     const base = (node & UNIT_MASK) << 3;
     const start = this.#get(node, START) - size;
     element.write(this.#bytes[node >>> SEGMENT_SHIFT]!, base + start);
@@ -193,24 +224,31 @@ export class Chain {
   seek(index: number): void {
     let node: number;
     let first: number;
+    let nodesBefore: number;
     if (index * 2 < this.length) {
       node = this.head;
       first = 0;
+      nodesBefore = 0;
       for (;;) {
         const n = this.#get(node, ENTRIES);
         if (index < first + n) break;
         first += n;
+        nodesBefore++;
         node = this.#get(node, NEXT);
       }
     } else {
       node = this.tail;
+      nodesBefore = this.nodes - 1;
       first = this.length - this.#get(node, ENTRIES);
       while (index < first) {
         node = this.#get(node, PREVIOUS);
+        nodesBefore--;
         first -= this.#get(node, ENTRIES);
       }
     }
     this.node = node;
+    this.#nodesBefore = nodesBefore;
+    this.#entriesBefore = first;
     const bytes = this.#bytes[node >>> SEGMENT_SHIFT]!;
     const base = (node & UNIT_MASK) << 3;
     const steps = index - first;
@@ -226,21 +264,20 @@ export class Chain {
     }
   }
 
-  /** The node behind, or 0; how many entries it has; where they start and end in its block. */
-  nextNode(node: number): number {
+  /** The entries of the node that `readNode` read, as they lie in the heap. */
+  nodeBytes: Uint8Array = new Uint8Array(0);
+  nodeFrom = 0;
+  nodeByteLength = 0;
+  nodeEntries = 0;
+
+  /** Reads a node, of which `head` is the first. Returns the next one, or 0. */
+  readNode(node: number): number {
+    const start = this.#get(node, START);
+    this.nodeBytes = this.#bytes[node >>> SEGMENT_SHIFT]!;
+    this.nodeFrom = ((node & UNIT_MASK) << 3) + start;
+    this.nodeByteLength = this.#get(node, END) - start;
+    this.nodeEntries = this.#get(node, ENTRIES);
     return this.#get(node, NEXT);
-  }
-
-  entriesOf(node: number): number {
-    return this.#get(node, ENTRIES);
-  }
-
-  startOf(node: number): number {
-    return this.#get(node, START);
-  }
-
-  endOf(node: number): number {
-    return this.#get(node, END);
   }
 
   /** Reads the entry at the position. */
@@ -248,7 +285,7 @@ export class Chain {
     element.read(this.#bytes[this.node >>> SEGMENT_SHIFT]!, this.at);
   }
 
-  /** Reads the entry at the position and moves behind it; false once the chain has ended there. */
+  /** Reads the entry at the position and moves behind it; false once the list has ended there. */
   readNext(element: Element): boolean {
     return this.#moveTo(element.read(this.#bytes[this.node >>> SEGMENT_SHIFT]!, this.at));
   }
@@ -259,7 +296,7 @@ export class Chain {
     return this.#moveTo(this.at + entryBytes(bytes, this.at));
   }
 
-  /** Moves to `at`, which is an entry of this node or its end; false at the chain's end. */
+  /** Moves to `at`, which is an entry of this node or its end; false at the list's end. */
   #moveTo(at: number): boolean {
     const { node } = this;
     if (at < ((node & UNIT_MASK) << 3) + this.#get(node, END)) {
@@ -287,12 +324,23 @@ export class Chain {
     return true;
   }
 
-  /** Whether the entry at the position has exactly this encoding. */
-  equals(encoded: Uint8Array, size: number): boolean {
+  /** The element that `matches` compares with. */
+  setWanted(element: Element): void {
+    const size = element.encodedSize;
+    if (this.#wanted.length < size || this.#wanted.length > WANTED_BYTES_KEPT) {
+      this.#wanted = new Uint8Array(Math.max(1024, size));
+    }
+    element.write(this.#wanted, 0);
+    this.#wantedSize = size;
+  }
+
+  /** Whether the entry at the position is the wanted element. */
+  matches(): boolean {
     const bytes = this.#bytes[this.node >>> SEGMENT_SHIFT]!;
     const at = this.at;
-    return bytes[at] === encoded[0] && entryBytes(bytes, at) === size
-      ? equalBytes(bytes, at, encoded, 0, size)
+    const size = this.#wantedSize;
+    return bytes[at] === this.#wanted[0] && entryBytes(bytes, at) === size
+      ? equalBytes(bytes, at, this.#wanted, 0, size)
       : false;
   }
 
@@ -307,6 +355,7 @@ export class Chain {
     if (entries === 0) {
       this.#dropNode(node);
     } else {
+      this.#changing(node);
       this.#set(node, START, start + size);
       this.#set(node, ENTRIES, entries);
     }
@@ -323,6 +372,7 @@ export class Chain {
     if (entries === 0) {
       this.#dropNode(node);
     } else {
+      this.#changing(node);
       this.#set(node, END, start);
       this.#set(node, ENTRIES, entries);
     }
@@ -349,6 +399,7 @@ export class Chain {
       this.at = ((next & UNIT_MASK) << 3) + this.#get(next, START);
       return true;
     }
+    this.#changing(node);
     this.#set(node, ENTRIES, entries);
     const offset = this.at - base;
     if (offset - start < end - offset - size) {
@@ -372,12 +423,12 @@ export class Chain {
     return true;
   }
 
-  /** Removes up to `limit` entries with this encoding, from the head on; returns how many. */
-  removeForward(encoded: Uint8Array, size: number, limit: number): number {
+  /** Removes up to `limit` entries that match, from the head on; returns how many. */
+  removeForward(limit: number): number {
     let removed = 0;
     this.seek(0);
     for (let more = true; more && removed < limit; ) {
-      if (this.equals(encoded, size)) {
+      if (this.matches()) {
         more = this.removeHere();
         removed++;
       } else more = this.stepNext();
@@ -386,11 +437,11 @@ export class Chain {
   }
 
   /** The same from the tail on. */
-  removeBackward(encoded: Uint8Array, size: number, limit: number): number {
+  removeBackward(limit: number): number {
     let removed = 0;
     this.seek(this.length - 1);
     while (removed < limit) {
-      if (!this.equals(encoded, size)) {
+      if (!this.matches()) {
         if (!this.stepPrevious()) break;
         continue;
       }
@@ -407,8 +458,9 @@ export class Chain {
     return removed;
   }
 
-  /** Inserts what `element` measured before the entry at the position, or behind it. */
-  insertHere(element: Element, size: number, behind: boolean): void {
+  /** Inserts an element before the entry at the position, or behind it. */
+  insertHere(element: Element, behind: boolean): void {
+    const size = element.encodedSize;
     let node = this.node;
     if (behind) this.at += entryBytes(this.#bytes[node >>> SEGMENT_SHIFT]!, this.at);
     let offset = this.at - ((node & UNIT_MASK) << 3);
@@ -430,7 +482,7 @@ export class Chain {
     const end = this.#get(node, END);
     const shift = offset - this.#get(node, START);
     const tail = end - offset;
-    node = this.#makeRoomBehind(node, size);
+    node = this.#makeRoomBehind(this.#changing(node), size);
     const base = (node & UNIT_MASK) << 3;
     const at = base + this.#get(node, START) + shift;
     const bytes = this.#bytes[node >>> SEGMENT_SHIFT]!;
@@ -441,70 +493,103 @@ export class Chain {
     this.length++;
   }
 
-  /** Puts what `element` measured in the place of the entry at the position. */
-  replaceHere(element: Element, size: number): void {
+  /** Puts an element in the place of the entry at the position. */
+  replaceHere(element: Element): void {
     const node = this.node;
     const bytes = this.#bytes[node >>> SEGMENT_SHIFT]!;
-    if (entryBytes(bytes, this.at) === size) {
+    // A walk does not copy a node of a single long entry, so that one is never changed in place.
+    const isLong = this.guard !== null && element.encodedSize > this.#limit.bytesMax;
+    if (entryBytes(bytes, this.at) === element.encodedSize && !isLong) {
+      this.#changing(node);
       element.write(bytes, this.at);
       return;
     }
-    if (this.removeHere()) this.insertHere(element, size, false);
-    else this.pushTail(element, size);
+    if (this.removeHere()) this.insertHere(element, false);
+    else this.pushTail(element);
   }
 
-  /** Drops `count` entries from the head. */
-  trimHead(count: number): void {
-    let left = count;
-    while (left > 0) {
-      const node = this.head;
-      const entries = this.#get(node, ENTRIES);
-      if (entries <= left) {
-        left -= entries;
-        this.length -= entries;
-        this.#dropNode(node);
-        continue;
-      }
-      const bytes = this.#bytes[node >>> SEGMENT_SHIFT]!;
-      const base = (node & UNIT_MASK) << 3;
-      let at = base + this.#get(node, START);
-      for (let i = 0; i < left; i++) at += entryBytes(bytes, at);
-      this.#set(node, START, at - base);
-      this.#set(node, ENTRIES, entries - left);
+  /**
+   * Drops `count` entries from the head, fewer than there are. Returns 0, or the word of a LINKED
+   * list of dropped nodes, which the owner frees in slices.
+   */
+  trimHead(count: number): number {
+    if (count === 0) return 0;
+    this.seek(count);
+    const { at, node } = this;
+    const dropped = this.#nodesBefore;
+    const left = count - this.#entriesBefore;
+    const rest = this.#cut(this.head, this.#get(node, PREVIOUS), dropped, this.#entriesBefore);
+    if (left > 0) {
+      this.#changing(node);
+      this.#set(node, START, at - ((node & UNIT_MASK) << 3));
+      this.#set(node, ENTRIES, this.#get(node, ENTRIES) - left);
       this.length -= left;
-      left = 0;
     }
+    return rest;
   }
 
-  /** Drops `count` entries from the tail. */
-  trimTail(count: number): void {
-    let left = count;
-    while (left > 0) {
-      const node = this.tail;
-      const entries = this.#get(node, ENTRIES);
-      if (entries <= left) {
-        left -= entries;
-        this.length -= entries;
-        this.#dropNode(node);
-        continue;
-      }
-      const bytes = this.#bytes[node >>> SEGMENT_SHIFT]!;
-      const base = (node & UNIT_MASK) << 3;
-      let at = base + this.#get(node, END);
-      for (let i = 0; i < left; i++) at = previousEntry(bytes, at);
-      this.#set(node, END, at - base);
-      this.#set(node, ENTRIES, entries - left);
+  /** The same from the tail. */
+  trimTail(count: number): number {
+    if (count === 0) return 0;
+    const kept = this.length - count;
+    this.seek(kept - 1);
+    const { node } = this;
+    const end = this.at + entryBytes(this.#bytes[node >>> SEGMENT_SHIFT]!, this.at);
+    const keptHere = kept - this.#entriesBefore;
+    const left = this.#get(node, ENTRIES) - keptHere;
+    const dropped = this.nodes - this.#nodesBefore - 1;
+    const rest = this.#cut(this.#get(node, NEXT), this.tail, dropped, count - left);
+    if (left > 0) {
+      this.#changing(node);
+      this.#set(node, END, end - ((node & UNIT_MASK) << 3));
+      this.#set(node, ENTRIES, keptHere);
       this.length -= left;
-      left = 0;
     }
+    return rest;
+  }
+
+  /**
+   * Takes the nodes `first` to `last`, which are at one end, out of the list: frees a few at once,
+   * and makes a LINKED list of many. Returns its word, or 0.
+   */
+  #cut(first: number, last: number, nodes: number, entries: number): number {
+    if (nodes === 0) return 0;
+    const heap = this.#heap;
+    if (nodes <= NODES_FREED_AT_ONCE || !heap.hasRoomFor(ROOT_BYTES)) {
+      const atHead = first === this.head;
+      for (let i = 0; i < nodes; i++) this.#dropNode(atHead ? this.head : this.tail);
+      this.length -= entries;
+      return 0;
+    }
+    const before = this.#get(first, PREVIOUS);
+    const behind = this.#get(last, NEXT);
+    if (before !== 0) {
+      this.guard?.beforeRelink(before);
+      this.#set(before, NEXT, 0);
+      this.tail = before;
+    } else {
+      this.guard?.beforeRelink(last);
+      this.#set(behind, PREVIOUS, 0);
+      this.head = behind;
+    }
+    this.#set(first, PREVIOUS, 0);
+    this.#set(last, NEXT, 0);
+    this.nodes -= nodes;
+    this.length -= entries;
+    const root = heap.alloc(ROOT_BYTES);
+    this.#set(root, 0, first);
+    this.#set(root, 1, last);
+    this.#set(root, 2, entries);
+    this.#set(root, 3, nodes);
+    return root;
   }
 
   /** Whether the node's limit allows `size` more bytes. */
   #takes(node: number, size: number): boolean {
     const used = this.#get(node, END) - this.#get(node, START);
     return (
-      used + size <= (this.nodes === 1 ? this.#bytesMax : this.#linkedBytesMax) &&
-      this.#get(node, ENTRIES) < this.#entriesMax
+      used + size <= (this.nodes === 1 ? this.#limit.bytesMax : this.#limit.linkedBytesMax) &&
+      this.#get(node, ENTRIES) < this.#limit.entriesMax
     );
   }
 
@@ -513,8 +598,12 @@ export class Chain {
    * its edge or behind it.
    */
   #addNode(previous: number, next: number, size: number, before: boolean): number {
-    const content = this.nodes === 0 ? size : Math.max(size, this.#linkedBytesMax);
+    const content = this.nodes === 0 ? size : Math.max(size, this.#limit.linkedBytesMax);
     const node = this.#heap.alloc(NODE_BYTES + content);
+    if (this.guard !== null) {
+      this.guard.added(node);
+      if (previous !== 0) this.guard.beforeRelink(previous);
+    }
     this.#set(node, PREVIOUS, previous);
     this.#set(node, NEXT, next);
     this.#set(node, ENTRIES, 0);
@@ -532,16 +621,29 @@ export class Chain {
   #dropNode(node: number): void {
     const previous = this.#get(node, PREVIOUS);
     const next = this.#get(node, NEXT);
-    if (previous !== 0) this.#set(previous, NEXT, next);
-    else this.head = next;
+    if (previous !== 0) {
+      this.guard?.beforeRelink(previous);
+      this.#set(previous, NEXT, next);
+    } else this.head = next;
     if (next !== 0) this.#set(next, PREVIOUS, previous);
     else this.tail = previous;
     this.nodes--;
-    this.#heap.free(node);
+    this.#freeNode(node);
+  }
+
+  /** Tells the walk, if there is one, that the node's content is about to change. Returns the node. */
+  #changing(node: number): number {
+    this.guard?.beforeChange(node);
+    return node;
+  }
+
+  #freeNode(node: number): void {
+    if (this.guard === null || !this.guard.takes(node)) this.#heap.free(node);
   }
 
   /** Moves the entries from `offset` on to a new node behind. */
   #splitNode(node: number, offset: number): void {
+    this.#changing(node);
     const end = this.#get(node, END);
     const behind = this.#addNode(node, this.#get(node, NEXT), end - offset, false);
     const from = this.#bytes[node >>> SEGMENT_SHIFT]!;
@@ -588,7 +690,7 @@ export class Chain {
   /** The capacity to have for `size` more bytes: the present one where sliding pays. */
   #grownBytes(capacity: number, used: number, size: number): number {
     const needed = NODE_BYTES + used + size;
-    const full = NODE_BYTES + this.#bytesMax;
+    const full = NODE_BYTES + this.#limit.bytesMax;
     // Sliding moves `used` bytes; it must free a fair part of that, or the node is as large as it gets.
     if (needed <= capacity && (capacity - needed >= used / 2 || capacity >= full)) return capacity;
     return Math.max(needed, Math.min(full, Math.ceil(capacity * 1.5)));
@@ -620,11 +722,15 @@ export class Chain {
     this.#set(block, ENTRIES, this.#get(node, ENTRIES));
     this.#set(block, START, start);
     this.#set(block, END, start + end - from);
+    if (this.guard !== null) {
+      this.guard.added(block);
+      if (previous !== 0) this.guard.beforeRelink(previous);
+    }
     if (previous !== 0) this.#set(previous, NEXT, block);
     else this.head = block;
     if (next !== 0) this.#set(next, PREVIOUS, block);
     else this.tail = block;
-    this.#heap.free(node);
+    this.#freeNode(node);
     return block;
   }
 
@@ -649,7 +755,7 @@ export class Chain {
   }
 
   /**
-   * A copy of the open chain; returns the copy's word, in the form `form`. The copy is then open.
+   * A copy of the open list; returns the copy's word, in the form `form`. The copy is then open.
    * Where memory runs out nothing is left of it.
    */
   copy(): number {
@@ -664,7 +770,7 @@ export class Chain {
     }
   }
 
-  /** Adds copies of the nodes from `source` on to the chain, which is empty. */
+  /** Adds copies of the nodes from `source` on to the list, which is empty. */
   #copyNodes(source: number): void {
     for (let node = source; node !== 0; node = this.#get(node, NEXT)) {
       const start = this.#get(node, START);
@@ -689,21 +795,35 @@ export class Chain {
     }
   }
 
-  /** Bytes of all blocks of the open chain. */
-  usedBytes(): number {
-    let total = this.#root === 0 ? 0 : this.#heap.usableBytes(this.#root);
+  /** Bytes of all blocks of the open list; estimated from `samples` nodes, unless that is 0. */
+  usedBytes(samples = 0): number {
+    let total = 0;
+    let seen = 0;
     for (let node = this.head; node !== 0; node = this.#get(node, NEXT)) {
+      if (samples > 0 && seen === samples) break;
       total += this.#heap.usableBytes(node);
+      seen++;
     }
-    return total;
+    if (seen > 0 && seen < this.nodes) total = Math.round((total / seen) * this.nodes);
+    return total + (this.#root === 0 ? 0 : this.#heap.usableBytes(this.#root));
   }
 
-  /** Asserts the invariants of the open chain. Returns the blocks it owns. */
-  check(): number {
+  /** Whether a node holds a single entry that is beyond the limit. */
+  hasLongNode(): boolean {
+    for (let node = this.head; node !== 0; node = this.#get(node, NEXT)) {
+      if (this.#get(node, END) - this.#get(node, START) > this.#limit.bytesMax) return true;
+    }
+    return false;
+  }
+
+  /** Asserts the invariants of the open list and hands every block of it to `owns`. */
+  check(owns: (block: number) => void): void {
     let previous = 0;
     let entries = 0;
     let nodes = 0;
+    if (this.#root !== 0) owns(this.#root);
     for (let node = this.head; node !== 0; node = this.#get(node, NEXT)) {
+      owns(node);
       assert(this.#get(node, PREVIOUS) === previous, "back link of a node");
       const bytes = this.#bytes[node >>> SEGMENT_SHIFT]!;
       const base = (node & UNIT_MASK) << 3;
@@ -727,11 +847,10 @@ export class Chain {
       previous = node;
     }
     assert(previous === this.tail, "tail");
-    assert(entries === this.length && nodes === this.nodes, "counts of a chain");
-    return nodes + (this.#root === 0 ? 0 : 1);
+    assert(entries === this.length && nodes === this.nodes, "counts of a list");
   }
 }
 
-/** Most nodes a chain may have and still be freed on the spot. */
+/** Most nodes a list may have and still be freed on the spot. */
 export const NODES_FREED_AT_ONCE = 64;
 export const ELEMENT_BYTES_MAX = BLOCK_BYTES_MAX - NODE_BYTES - 16;

@@ -21,9 +21,10 @@
  *   The hash in the slot spares visits to records that do not match and lets a bucket be split
  *   without reading its records. Splitting keeps 4 records a bucket on average, merging 1.5.
  *
- * Lifetime
- *   After `find` hits or `insert`, `replaceFound` and `removeFound` act on that record's slot,
- *   until the table changes otherwise.
+ * Hints
+ *   `remove` and `replace` need the hash of a record's key. The table remembers the hash of the
+ *   record that it last found or inserted, as a hint: where that hash does not lead to the record's
+ *   slot, the hash is computed from the key. So no call depends on the call before it.
  *
  * Source: W. Litwin, "Linear hashing: a new tool for file and table addressing" (1980). The scan
  * cursor counts in reversed bits, as in Redis's dictScan, whose guarantee it keeps: buckets that
@@ -60,12 +61,12 @@ export class Table {
   readonly #hash: Hash;
   readonly #words: Int32Array[];
   readonly #bytes: Uint8Array[];
-  #foundRoot = 0;
-  #foundHash = 0;
-  #foundSegment = 0;
-  #foundWord = 0;
-  #appendedSegment = 0;
-  #appendedWord = 0;
+  /** The record last found or inserted, and the hash of its key. */
+  #hintRef = 0;
+  #hintHash = 0;
+  /** The slot that `#locate` found. */
+  #slotSegment = 0;
+  #slotWord = 0;
   /** (ref, hash) pairs of the buckets being split or merged. */
   #scratch = new Int32Array(64);
 
@@ -127,18 +128,15 @@ export class Table {
   find(root: number, hash: number, key: Uint8Array, offset: number, length: number): number {
     let bucket = this.#bucketOf(root, hash);
     do {
-      const segment = bucket >>> SEGMENT_SHIFT;
-      const words = this.#words[segment]!;
+      const words = this.#words[bucket >>> SEGMENT_SHIFT]!;
       const first = (bucket & UNIT_MASK) << 1;
       const end = first + SLOT_WORDS;
       for (let w = first; w < end; w += 2) {
         const ref = words[w]!;
         if (ref === 0) return 0;
         if (words[w + 1] === hash && this.#hasKey(ref, key, offset, length)) {
-          this.#foundRoot = root;
-          this.#foundHash = hash;
-          this.#foundSegment = segment;
-          this.#foundWord = w;
+          this.#hintRef = ref;
+          this.#hintHash = hash;
           return ref;
         }
       }
@@ -147,15 +145,37 @@ export class Table {
     return 0;
   }
 
-  /** Finds the slot of a record that is in the table, by its own key. */
-  locate(root: number, ref: number): void {
+  /** The hash of the record's own key. */
+  hashOf(ref: number): number {
     const words = this.#words[ref >>> SEGMENT_SHIFT]!;
     const w = (ref & UNIT_MASK) << 1;
     const bytes = this.#bytes[ref >>> SEGMENT_SHIFT]!;
-    const at = ((ref & UNIT_MASK) << 3) + keyOffset(words[w]!);
-    const length = words[w + KEY_LENGTH_WORD]!;
-    const hit = this.find(root, this.#hash.of(bytes, at, length), bytes, at, length);
-    assert(hit === ref, "the record is in the table");
+    return this.#hash.of(bytes, (w << 2) + keyOffset(words[w]!), words[w + KEY_LENGTH_WORD]!);
+  }
+
+  /** Finds the slot of a record; returns the hash of its key. Throws where the table has no such record. */
+  #locate(root: number, ref: number): number {
+    if (ref === this.#hintRef && this.#findSlot(root, this.#hintHash, ref)) return this.#hintHash;
+    const hash = this.hashOf(ref);
+    assert(this.#findSlot(root, hash, ref), "the record is in the table");
+    return hash;
+  }
+
+  /** Looks for the record in the bucket of `hash`. */
+  #findSlot(root: number, hash: number, ref: number): boolean {
+    let bucket = this.#bucketOf(root, hash);
+    do {
+      const words = this.#words[bucket >>> SEGMENT_SHIFT]!;
+      const first = (bucket & UNIT_MASK) << 1;
+      for (let w = first; w < first + SLOT_WORDS; w += 2) {
+        if (words[w] !== ref) continue;
+        this.#slotSegment = bucket >>> SEGMENT_SHIFT;
+        this.#slotWord = w;
+        return true;
+      }
+      bucket = words[first + OVERFLOW]!;
+    } while (bucket !== 0);
+    return false;
   }
 
   /** Adds a record whose key is not in the table. */
@@ -166,22 +186,24 @@ export class Table {
     if (count > buckets * SPLIT_ABOVE && level < LEVEL_MAX) this.#split(root);
     this.#append(this.#bucketOf(root, hash), ref, hash);
     this.#set(root, COUNT, count);
-    this.#foundRoot = root;
-    this.#foundHash = hash;
-    this.#foundSegment = this.#appendedSegment;
-    this.#foundWord = this.#appendedWord;
+    this.#hintRef = ref;
+    this.#hintHash = hash;
   }
 
-  /** The record that was found has moved. */
-  replaceFound(ref: number): void {
-    this.#words[this.#foundSegment]![this.#foundWord] = ref;
+  /** The record at `ref` has moved to `by`. Both have the same key, which is still readable at `ref`. */
+  replace(root: number, ref: number, by: number): void {
+    const hash = this.#locate(root, ref);
+    this.#words[this.#slotSegment]![this.#slotWord] = by;
+    this.#hintRef = by;
+    this.#hintHash = hash;
   }
 
-  /** Takes the record that was found out of the table. */
-  removeFound(): void {
-    const root = this.#foundRoot;
+  /** Takes the record out of the table; it stays the caller's to free. */
+  remove(root: number, ref: number): void {
+    const hash = this.#locate(root, ref);
+    this.#hintRef = 0;
     // The chain's last slot fills the hole, so chains stay dense.
-    let bucket = this.#bucketOf(root, this.#foundHash);
+    let bucket = this.#bucketOf(root, hash);
     let before = 0;
     for (;;) {
       const next = this.#get(bucket, OVERFLOW);
@@ -193,9 +215,9 @@ export class Table {
     const first = (bucket & UNIT_MASK) << 1;
     let last = first + SLOT_WORDS - 2;
     while (words[last] === 0) last -= 2;
-    const hole = this.#words[this.#foundSegment]!;
-    hole[this.#foundWord] = words[last]!;
-    hole[this.#foundWord + 1] = words[last + 1]!;
+    const hole = this.#words[this.#slotSegment]!;
+    hole[this.#slotWord] = words[last]!;
+    hole[this.#slotWord + 1] = words[last + 1]!;
     words[last] = 0;
     if (last === first && before !== 0) {
       this.#set(before, OVERFLOW, 0);
@@ -318,8 +340,6 @@ export class Table {
         if (words[w] !== 0) continue;
         words[w] = ref;
         words[w + 1] = hash;
-        this.#appendedSegment = bucket >>> SEGMENT_SHIFT;
-        this.#appendedWord = w;
         return;
       }
       let next = words[end]!;
@@ -444,13 +464,21 @@ export class Table {
     this.#set(root, FIRST_PAGE_BUCKETS, buckets);
   }
 
-  /** Asserts the invariants and hands every record to `visit`. Returns the blocks that it owns. */
-  check(root: number, visit: (ref: number, hash: number) => void): number {
+  /** Asserts the invariants, hands every record to `visit`, and every block of the table to `owns`. */
+  check(
+    root: number,
+    visit: (ref: number, hash: number) => void,
+    owns: (block: number) => void,
+  ): void {
     const level = this.#get(root, LEVEL);
     const split = this.#get(root, SPLIT);
     const buckets = (1 << level) + split;
     let count = 0;
-    let blocks = 2 + ((buckets + PAGE_BUCKETS - 1) >>> PAGE_BUCKETS_SHIFT);
+    owns(root);
+    owns(this.#get(root, DIRECTORY));
+    for (let page = 0; page << PAGE_BUCKETS_SHIFT < buckets; page++) {
+      owns(this.#get(this.#get(root, DIRECTORY), page));
+    }
     for (let index = 0; index < buckets; index++) {
       let bucket = this.#bucketAt(root, index);
       let ended = false;
@@ -472,12 +500,11 @@ export class Table {
         const next = this.#get(bucket, OVERFLOW);
         if (next === 0) break;
         assert(!ended, `bucket ${index} has an overflow it does not need`);
-        blocks++;
+        owns(next);
         bucket = next;
         assert(this.#get(bucket, 0) !== 0, `overflow of bucket ${index} is empty`);
       }
     }
     assert(count === this.#get(root, COUNT), `count ${this.#get(root, COUNT)}, found ${count}`);
-    return blocks;
   }
 }

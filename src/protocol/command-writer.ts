@@ -4,13 +4,25 @@
  */
 import { copyBytes } from "../base/bytes.ts";
 import { GrowingBytes } from "../base/growing-bytes.ts";
-import { integerTextLength, writeInteger } from "../base/number-text.ts";
+import { integerTextLength, writeInt64, writeInteger } from "../base/number-text.ts";
 import type { Request } from "./request.ts";
+
+/** A text or an integer of 64 bits, as a packed value holds it. */
+export interface ElementText {
+  readonly isInteger: boolean;
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly length: number;
+  readonly low: number;
+  readonly high: number;
+}
 
 const INITIAL_BYTES = 1 << 16;
 const KEPT_BYTES = 1 << 22;
 
 export class CommandWriter extends GrowingBytes {
+  readonly #digits = new Uint8Array(20);
+
   constructor() {
     super(INITIAL_BYTES, KEPT_BYTES);
   }
@@ -32,10 +44,29 @@ export class CommandWriter extends GrowingBytes {
 
   argument(from: Uint8Array, offset: number, length: number): void {
     this.#head(36, length);
-    this.reserve(length + 2);
+    this.raw(from, offset, length);
+    this.endArgument();
+  }
+
+  /** An argument of `length` bytes begins. They come through `raw`, and `endArgument` behind them. */
+  beginArgument(length: number): void {
+    this.#head(36, length);
+  }
+
+  raw(from: Uint8Array, offset: number, length: number): void {
+    this.reserve(length);
     copyBytes(from, offset, this.bytes, this.at, length);
     this.at += length;
+  }
+
+  endArgument(): void {
+    this.reserve(2);
     this.#lineEnd();
+  }
+
+  element({ bytes, from, high, isInteger, length, low }: ElementText): void {
+    if (isInteger) this.argument(this.#digits, 0, writeInt64(this.#digits, 0, low, high));
+    else this.argument(bytes, from, length);
   }
 
   /** One character a byte. */

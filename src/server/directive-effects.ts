@@ -51,7 +51,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     parts.hookAdded();
   },
   "list-max-listpack-size": ({ keyspace }, config) => {
-    keyspace.chain.setNodeLimit(config.number("list-max-listpack-size"));
+    keyspace.lists.limit.set(config.number("list-max-listpack-size"));
   },
   "slowlog-log-slower-than": ({ slowlog }, config) => {
     const usec = config.number("slowlog-log-slower-than");

@@ -284,7 +284,7 @@ export class Server implements Parts, Services<Connection> {
   /** New keys are reported only while a client waits for one or is notified of them. */
   hookAdded(): void {
     const { blocking, events, keyspace } = this;
-    keyspace.onAdded =
+    keyspace.hooks.ready =
       blocking.count === 0 && !events.notifiesNew
         ? null
         : (database, ref) => {

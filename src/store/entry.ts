@@ -3,11 +3,7 @@
  *
  *     meta, low byte:   type (3 bits) | HAS_EXPIRY | MARK | HAS_HIGH | encoding (2 bits)
  *     meta, high 24:    access clock, in seconds
- *     value word, and what follows the key:
- *       string TEXT, RAW   length of the text;  the text follows the key
- *       string INTEGER     low word;  HAS_HIGH adds the high word
- *       list PACKED        ref of the only node of a chain (memory/quicklist.ts)
- *       list LINKED        ref of the chain's root
+ *     value word, and what follows the key: the type's, see types/strings.ts, types/lists.ts, …
  *
  * A block may be larger than its entry: `Heap.usableBytes` tells, and strings grow into it.
  */
@@ -22,16 +18,9 @@ export const ENCODING_MASK = 3;
 export const CLOCK_SHIFT = 8;
 export const LOW_MASK = 0xff;
 
-export const TEXT = 0;
-/** Integers carry the flag that makes room for their high word. */
-export const INTEGER = 1 | HAS_HIGH;
-/** A text that was changed in place; only OBJECT ENCODING tells it from TEXT. */
-export const RAW = 2;
-
-export const TYPE_NAMES = ["string", "list", "set", "zset", "hash", "stream"] as const;
-
-export function typeName(meta: number): string {
-  return TYPE_NAMES[(meta & TYPE_MASK) >>> 5]!;
+/** The number of the entry's type, an index into `TYPE_NAMES`. */
+export function typeIndex(meta: number): number {
+  return (meta & TYPE_MASK) >>> 5;
 }
 
 export function isInteger(meta: number): boolean {
@@ -40,4 +29,19 @@ export function isInteger(meta: number): boolean {
 
 export function hasExpiry(meta: number): boolean {
   return (meta & HAS_EXPIRY) !== 0;
+}
+
+/** A string's encodings; types/strings.ts says what they are. */
+export const TEXT = 0;
+/** Integers carry the flag that makes room for their high word. */
+export const INTEGER = 1 | HAS_HIGH;
+/** A text that was changed in place; only OBJECT ENCODING tells it from TEXT. */
+export const RAW = 2;
+/** A long text, in a block of its own. */
+export const LONG = 3;
+
+/** Bytes of the value behind the key. Only the texts of short strings lie there. */
+export function tailBytes(meta: number, valueWord: number): number {
+  const isText = (meta & (TYPE_MASK | HAS_HIGH)) === STRING && (meta & ENCODING_MASK) !== LONG;
+  return isText ? valueWord : 0;
 }

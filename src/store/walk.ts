@@ -4,9 +4,13 @@
  * What
  *   Each entry has a mark, one bit of its meta. A walk begins by turning over the keyspace's mark:
  *   from then on, entries whose mark differs are those that the walk has still to visit, and new
- *   entries are made with the new mark, so it passes them by. A write to an entry that was not yet
- *   visited hands it over first, in its old state. So what is visited is exactly the state at the
+ *   entries are made with the new mark, so the walk passes them by. A write to an entry that was not
+ *   yet visited hands it over first, in its old state. So what is visited is exactly the state at the
  *   beginning, each entry once, at the cost of one test for a write and of no copy of the data.
+ *
+ *   A long value is not read at its visit. The visitor asks for a `ValueWalk`, which reads the value
+ *   in slices, and `guards` has it told of changes from then on. The walk is over when all entries
+ *   have been visited and no value is being read.
  *
  *   The tables are read by scan cursor, whose guarantee holds while they grow and shrink: every
  *   entry that stays is met. Flushed tables are kept until the walk is over.
@@ -14,6 +18,8 @@
 import { SEGMENT_SHIFT, UNIT_MASK } from "../memory/heap.ts";
 import { MARK } from "./entry.ts";
 import type { Keyspace } from "./keyspace.ts";
+import type { EntryGuard } from "./space.ts";
+import type { ValueWalk } from "./value-type.ts";
 
 /** `index`: the database that the entry was in when the walk began. */
 export type EntryVisitor = (index: number, ref: number) => void;
@@ -23,7 +29,7 @@ interface WalkedTable {
   readonly root: number;
 }
 
-export class Walk {
+export class Walk implements EntryGuard {
   readonly #space: Keyspace;
   #visit: EntryVisitor;
   readonly #tables: WalkedTable[] = [];
@@ -35,10 +41,8 @@ export class Walk {
   visited = 0;
   /** Entries there were. */
   readonly total: number;
+  /** All entries have been visited. */
   done = false;
-  /** An entry that was visited but is still being read in pieces; 0 without one. */
-  heldRef = 0;
-  #release: (() => void) | null = null;
 
   constructor(space: Keyspace, visit: EntryVisitor) {
     this.#space = space;
@@ -51,7 +55,7 @@ export class Walk {
     space.beginWalk(this);
   }
 
-  /** Visits about `entries` entries; returns whether the walk is over. */
+  /** Visits about `entries` entries; returns whether all have been visited. */
   advance(entries: number): boolean {
     const { table } = this.#space;
     let left = entries;
@@ -71,44 +75,31 @@ export class Walk {
     return this.done;
   }
 
-  /** An entry of the table at `root` is about to change. */
   beforeChange(root: number, ref: number): void {
-    if (ref !== this.heldRef) {
-      for (const walked of this.#tables) {
-        if (walked.root === root) this.#meet(walked.index, ref);
-      }
+    for (const walked of this.#tables) {
+      if (walked.root === root) this.#meet(walked.index, ref);
     }
-    if (ref === this.heldRef) this.letGo();
   }
 
-  /**
-   * The visitor goes on reading the entry after its visit: before it changes, `release` is called,
-   * which must take what is still to be read.
-   */
-  hold(ref: number, release: () => void): void {
-    this.heldRef = ref;
-    this.#release = release;
+  /** The value is read in slices from now on. `valueWord` names it. */
+  beginValue(valueWord: number, walk: ValueWalk): void {
+    this.#space.guards.begin(valueWord, walk);
   }
 
-  /** The held entry has been read to its end. */
-  drop(): void {
-    this.heldRef = 0;
-    this.#release = null;
+  /** The value has been read, or nobody wants the rest of it. */
+  endValue(valueWord: number): void {
+    this.#space.guards.end(valueWord);
     this.#endIfOver();
   }
 
-  /** Entries and tables stay guarded until the last one has been read. */
+  /** Entries and tables stay guarded until the last value has been read. */
   #endIfOver(): void {
-    if (this.done && this.heldRef === 0) this.#space.endWalk();
+    if (this.done && this.#space.guards.count === 0 && this.#space.walk === this) {
+      this.#space.endWalk();
+    }
   }
 
-  /** The held entry is about to change. */
-  letGo(): void {
-    this.#release?.();
-    this.drop();
-  }
-
-  /** Nobody wants the entries any more; the walk goes on to its end all the same, for the marks. */
+  /** Nobody wants the entries any more. The walk still goes on to its end, for the marks. */
   ignoreRest(): void {
     this.#visit = () => {};
   }

@@ -1,8 +1,11 @@
 /** The numbers of the RDB format. Source: Redis's rdb.h and the published descriptions of the format. */
 
-/** Written: what redis-server 7.0 loads. Read: up to what 7.4 and 8 write for these types. */
+/** Written: what redis-server 7.0 loads. Read: what Redis up to 8.10 writes. */
 export const RDB_VERSION = 10;
-export const RDB_VERSION_MAX = 12;
+export const RDB_VERSION_MAX = 15;
+/** Valkey's own versions, from 9.0 on; their files begin with VALKEY. */
+export const VALKEY_VERSION_MIN = 80;
+export const VALKEY_VERSION_MAX = 81;
 
 export const OPCODE = {
   slotInfo: 244,

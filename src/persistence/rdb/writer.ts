@@ -1,14 +1,10 @@
 /**
- * Writes values in the RDB format into a growing buffer. Whoever takes the bytes calls `reset`;
+ * Writes what RDB is made of (lengths, strings, opcodes) into a growing buffer. Whoever takes the bytes calls `reset`;
  * where they go, and their checksum, is not known here.
  */
 import { copyBytes } from "../../base/bytes.ts";
 import { GrowingBytes } from "../../base/growing-bytes.ts";
-import { parseInteger, writeInt64 } from "../../base/number-text.ts";
-import { SEGMENT_SHIFT, UNIT_MASK } from "../../memory/heap.ts";
-import type { Database } from "../../store/database.ts";
-import { isInteger, LIST } from "../../store/entry.ts";
-import type { Keyspace } from "../../store/keyspace.ts";
+import { parseInteger } from "../../base/number-text.ts";
 import {
   ENCODED,
   ENCODED_INT8,
@@ -21,9 +17,7 @@ import {
   LISTPACK_END,
   LISTPACK_HEADER_BYTES,
   OPCODE,
-  PACKED_NODE,
   RDB_VERSION,
-  TYPE,
 } from "./format.ts";
 import { compress } from "./lzf.ts";
 
@@ -36,7 +30,8 @@ const INTEGER_TEXT_MAX = 11;
 export class RdbWriter extends GrowingBytes {
   /** `rdbcompression`. */
   compressing = true;
-  readonly #digits = new Uint8Array(20);
+  /** A listpack that is being put together. */
+  #packed = new Uint8Array(0);
   #scratch = new Uint8Array(16384);
 
   constructor() {
@@ -143,70 +138,50 @@ export class RdbWriter extends GrowingBytes {
     this.#byte(OPCODE.end);
   }
 
-  /** A key with its expiry and value. */
-  entry(space: Keyspace, db: Database, ref: number): void {
-    this.entryHead(db, ref);
-    this.#valueOf(space, db, ref);
+  /** The time at which the key that follows expires. */
+  expiry(expireAtMs: number): void {
+    this.reserve(9);
+    this.bytes[this.at++] = OPCODE.expireMs;
+    const high = Math.floor(expireAtMs / 4294967296);
+    const low = (expireAtMs % 4294967296) | 0;
+    for (let i = 0; i < 4; i++) this.bytes[this.at++] = low >>> (i * 8);
+    for (let i = 0; i < 4; i++) this.bytes[this.at++] = high >>> (i * 8);
   }
 
-  /** All of an entry that goes before its value. */
-  entryHead(db: Database, ref: number): void {
-    const expireAtMs = db.expiryOf(ref);
-    if (expireAtMs >= 0) {
-      this.#byte(OPCODE.expireMs);
-      this.reserve(8);
-      const high = Math.floor(expireAtMs / 4294967296);
-      const low = (expireAtMs % 4294967296) | 0;
-      for (let i = 0; i < 4; i++) this.bytes[this.at++] = low >>> (i * 8);
-      for (let i = 0; i < 4; i++) this.bytes[this.at++] = high >>> (i * 8);
-    }
-    const isList = db.typeOf(ref) === LIST;
-    this.#byte(isList ? TYPE.listQuicklist2 : TYPE.string);
-    this.string(db.bytesOf(ref), db.keyAt(ref), db.keyLength(ref));
+  /** The RDB type of a value. */
+  type(type: number): void {
+    this.#byte(type);
   }
 
-  /** The value alone, behind its type: what DUMP returns. */
-  value(space: Keyspace, db: Database, ref: number): void {
-    this.#byte(db.typeOf(ref) === LIST ? TYPE.listQuicklist2 : TYPE.string);
-    this.#valueOf(space, db, ref);
-  }
-
-  #valueOf(space: Keyspace, db: Database, ref: number): void {
-    if (db.typeOf(ref) === LIST) this.#list(space, db, ref);
-    else if (!isInteger(db.metaOf(ref))) {
-      this.string(db.bytesOf(ref), db.textAt(ref), db.textLength(ref));
-    } else {
-      const length = writeInt64(this.#digits, 0, db.integerLow(ref), db.integerHigh(ref));
-      this.string(this.#digits, 0, length);
-    }
-  }
-
-  #list(space: Keyspace, db: Database, ref: number): void {
-    const { chain, heap } = space;
-    db.openList(ref);
-    this.length(chain.nodes);
-    for (let node = chain.head; node !== 0; node = chain.nextNode(node)) {
-      const start = chain.startOf(node);
-      this.node(
-        heap.bytes[node >>> SEGMENT_SHIFT]!,
-        ((node & UNIT_MASK) << 3) + start,
-        chain.endOf(node) - start,
-        chain.entriesOf(node),
-      );
-    }
-  }
-
-  /** A node of a list: its entries, with the header and the end that make them a listpack. */
-  node(from: Uint8Array, offset: number, length: number, entries: number): void {
-    this.length(PACKED_NODE);
+  /** A listpack of the entries that lie at `offset`. */
+  listpack(from: Uint8Array, offset: number, length: number, entries: number): void {
     const total = LISTPACK_HEADER_BYTES + length + 1;
-    const packed = new Uint8Array(total);
-    for (let i = 0; i < 4; i++) packed[i] = total >>> (i * 8);
-    const count = Math.min(entries, 65535);
-    packed[4] = count;
-    packed[5] = count >>> 8;
+    if (this.#packed.length < total) this.#packed = new Uint8Array(Math.max(total, 8192 + 64));
+    const packed = this.#packed;
+    writeListpackHeader(packed, 0, total, entries);
     copyBytes(from, offset, packed, LISTPACK_HEADER_BYTES, length);
     packed[total - 1] = LISTPACK_END;
     this.string(packed, 0, total);
+    if (packed.length > KEPT_BYTES) this.#packed = new Uint8Array(0);
   }
+
+  /** A long listpack begins, of `length` bytes of entries. They come through `raw`, and `endListpack` behind them. */
+  beginListpack(length: number, entries: number): void {
+    const total = LISTPACK_HEADER_BYTES + length + 1;
+    this.length(total);
+    this.reserve(LISTPACK_HEADER_BYTES);
+    writeListpackHeader(this.bytes, this.at, total, entries);
+    this.at += LISTPACK_HEADER_BYTES;
+  }
+
+  endListpack(): void {
+    this.#byte(LISTPACK_END);
+  }
+}
+
+function writeListpackHeader(to: Uint8Array, at: number, total: number, entries: number): void {
+  for (let i = 0; i < 4; i++) to[at + i] = total >>> (i * 8);
+  const count = Math.min(entries, 65535);
+  to[at + 4] = count;
+  to[at + 5] = count >>> 8;
 }

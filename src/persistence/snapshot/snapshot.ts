@@ -1,19 +1,24 @@
 /**
- * A snapshot: the keyspace as it is at one moment, written to a file without stopping the server
- * and without a copy of the data. The walk (store/walk.ts) says what to write; here it becomes
- * RDB, or commands, in pieces that a thread of the system's writes to disk.
+ * A snapshot: the keyspace as it is at one moment, written to a file or a replica without stopping the
+ * server and without a copy of the data. The walk (store/walk.ts) says what to write; here it becomes
+ * RDB, or commands.
+ *
+ * What
+ *   A short value is encoded at its visit. A long one is given a `ValueWalk` at its visit, which is
+ *   told of changes to it, and is put into a queue; `advance` encodes the first of the queue piece by
+ *   piece. Values of both kinds that are visited while a long one is being encoded are complete in
+ *   themselves, but cannot stand in the middle of it: short ones are encoded aside and follow it.
  */
-
-import { writeInt64 } from "../../base/number-text.ts";
-import { Element } from "../../memory/element.ts";
-import { SEGMENT_SHIFT, UNIT_MASK } from "../../memory/heap.ts";
 import { CommandWriter } from "../../protocol/command-writer.ts";
 import type { Database } from "../../store/database.ts";
-import { isInteger, LIST } from "../../store/entry.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
+import type { Ref } from "../../store/value-type.ts";
 import { Walk } from "../../store/walk.ts";
 import { Crc64 } from "../rdb/crc64.ts";
 import { RdbWriter } from "../rdb/writer.ts";
+import { formatOf } from "../values/index.ts";
+import type { KeyBytes, SlicedValue } from "../values/value-format.ts";
+import { saveEntry, saveEntryHead } from "./entry-writer.ts";
 
 const PIECE_BYTES = 1 << 16;
 /** More than this on its way to the disk makes the walk wait. */
@@ -21,171 +26,165 @@ const QUEUED_BYTES_MAX = 1 << 22;
 const POOLED_BYTES_MAX = 1 << 18;
 const POOLED_MAX = 64;
 const ENTRIES_PER_STEP = 16;
-const ELEMENTS_PER_COMMAND = 64;
 
-/** Values above this are written piece by piece, a piece a step. */
-const LONG_NODES = 32;
-const LONG_TEXT_BYTES = 1 << 18;
+/** A long value that is to be encoded in slices, with what was true of its entry at the visit. */
+interface LongEntry {
+  readonly index: number;
+  readonly valueWord: number;
+  readonly expireAtMs: number;
+  /** The entry up to its value, as RDB; or the key, for commands. */
+  readonly head: KeyBytes;
+  readonly value: SlicedValue;
+}
 
 /** Turns entries into a file's bytes. */
-interface Encoder {
-  readonly out: { bytes: Uint8Array<ArrayBuffer>; at: number };
-  begin(): void;
-  entry(index: number, ref: number): void;
-  /** Goes on with a value that is written piece by piece; false where there is none. */
-  step(): boolean;
-  end(): void;
+abstract class Encoder<Writer extends RdbWriter | CommandWriter> {
+  abstract readonly out: Writer;
+  /** Takes what is visited while a long value is being encoded. */
+  protected abstract readonly aside: Writer;
+  protected readonly space: Keyspace;
+  readonly #long: LongEntry[] = [];
+  #hasBegun = false;
+  /** The database of the last entry of each writer. */
+  #index = -1;
+  #asideIndex = -1;
+
+  constructor(space: Keyspace) {
+    this.space = space;
+  }
+
+  abstract begin(): void;
+  abstract end(): void;
+  protected abstract selectDatabase(index: number, out: Writer): void;
+  protected abstract short(db: Database, ref: Ref, out: Writer): void;
+  /** The entry's bytes that are needed when the value is encoded; a copy. */
+  protected abstract headOf(db: Database, ref: Ref): KeyBytes;
+  protected abstract beginLong(entry: LongEntry): void;
+  /** Encodes a piece; returns whether it was the last. */
+  protected abstract longSome(entry: LongEntry): boolean;
+  protected abstract endLong(entry: LongEntry): void;
+
+  /** Encodes the entry whole. */
+  entry(index: number, ref: Ref): void {
+    const db = this.space.databases[index]!;
+    if (this.#hasBegun) {
+      if (index !== this.#asideIndex) this.selectDatabase(index, this.aside);
+      this.#asideIndex = index;
+      this.short(db, ref, this.aside);
+    } else {
+      this.#select(index);
+      this.short(db, ref, this.out);
+    }
+  }
+
+  /** Puts the entry into the queue if its value is long; else returns false. */
+  queueLong(walk: Walk, index: number, ref: Ref): boolean {
+    const db = this.space.databases[index]!;
+    const valueWalk = this.space.typeAt(ref).walk(ref);
+    if (valueWalk === null) return false;
+    const valueWord = db.valueWord(ref);
+    walk.beginValue(valueWord, valueWalk);
+    this.#long.push({
+      index,
+      valueWord,
+      expireAtMs: db.expiryOf(ref),
+      head: this.headOf(db, ref),
+      value: formatOf(db.metaOf(ref)).slices(valueWalk),
+    });
+    return true;
+  }
+
+  /** Encodes a piece of the first value of the queue; false where the queue is empty. */
+  step(walk: Walk): boolean {
+    const entry = this.#long[0];
+    if (entry === undefined) return false;
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
+      this.#select(entry.index);
+      this.beginLong(entry);
+    }
+    if (!this.longSome(entry)) return true;
+    this.endLong(entry);
+    this.#hasBegun = false;
+    this.#long.shift();
+    walk.endValue(entry.valueWord);
+    if (this.aside.at > 0) {
+      this.out.raw(this.aside.bytes, 0, this.aside.at);
+      this.aside.reset();
+      this.#index = this.#asideIndex;
+    }
+    this.#asideIndex = -1;
+    return true;
+  }
+
+  /** Nobody wants the queue any more. */
+  dropLong(walk: Walk): void {
+    for (const { valueWord } of this.#long) walk.endValue(valueWord);
+    this.#long.length = 0;
+  }
+
+  get hasLong(): boolean {
+    return this.#long.length > 0;
+  }
+
+  #select(index: number): void {
+    if (index !== this.#index) this.selectDatabase(index, this.out);
+    this.#index = index;
+  }
+
   /** Sees every piece before it leaves. */
-  piece(bytes: Uint8Array, to: number): void;
+  piece(_bytes: Uint8Array, _to: number): void {}
 }
 
-/** A value that is being written piece by piece. */
-interface LongValue {
-  /** Writes a piece; returns whether it was the last. */
-  step(out: RdbWriter): boolean;
-  /** Takes a copy of what is left: the value is about to change. */
-  detach(): void;
-}
-
-class LongText implements LongValue {
-  #bytes: Uint8Array;
-  #at: number;
-  #end: number;
-
-  constructor(bytes: Uint8Array, at: number, length: number) {
-    this.#bytes = bytes;
-    this.#at = at;
-    this.#end = at + length;
-  }
-
-  step(out: RdbWriter): boolean {
-    const count = Math.min(PIECE_BYTES, this.#end - this.#at);
-    out.raw(this.#bytes, this.#at, count);
-    this.#at += count;
-    return this.#at === this.#end;
-  }
-
-  detach(): void {
-    this.#bytes = this.#bytes.slice(this.#at, this.#end);
-    this.#end -= this.#at;
-    this.#at = 0;
-  }
-}
-
-class LongList implements LongValue {
-  readonly #space: Keyspace;
-  #node: number;
-  /** Copies of the nodes that are left, once detached: entries, and their number. */
-  #copies: { readonly bytes: Uint8Array; readonly entries: number }[] | null = null;
-
-  constructor(space: Keyspace, head: number) {
-    this.#space = space;
-    this.#node = head;
-  }
-
-  step(out: RdbWriter): boolean {
-    const copies = this.#copies;
-    if (copies !== null) {
-      const { bytes, entries } = copies.shift()!;
-      out.node(bytes, 0, bytes.length, entries);
-      return copies.length === 0;
-    }
-    const { chain, heap } = this.#space;
-    const node = this.#node;
-    const start = chain.startOf(node);
-    const base = (node & UNIT_MASK) << 3;
-    const length = chain.endOf(node) - start;
-    out.node(heap.bytes[node >>> SEGMENT_SHIFT]!, base + start, length, chain.entriesOf(node));
-    this.#node = chain.nextNode(node);
-    return this.#node === 0;
-  }
-
-  detach(): void {
-    const { chain, heap } = this.#space;
-    this.#copies = [];
-    for (let node = this.#node; node !== 0; node = chain.nextNode(node)) {
-      const base = (node & UNIT_MASK) << 3;
-      const from = heap.bytes[node >>> SEGMENT_SHIFT]!;
-      const bytes = from.slice(base + chain.startOf(node), base + chain.endOf(node));
-      this.#copies.push({ bytes, entries: chain.entriesOf(node) });
-    }
-  }
-}
-
-class RdbEncoder implements Encoder {
+class RdbEncoder extends Encoder<RdbWriter> {
   readonly out = new RdbWriter();
-  /** Entries that come while a long value is being written go behind it. */
-  readonly #aside = new RdbWriter();
-  readonly #space: Keyspace;
+  protected readonly aside = new RdbWriter();
+  readonly #head = new RdbWriter();
   readonly #crc = new Crc64();
   readonly #options: SnapshotOptions;
-  #long: LongValue | null = null;
-  #index = -1;
 
   constructor(space: Keyspace, options: SnapshotOptions) {
-    this.#space = space;
+    super(space);
     this.#options = options;
     this.out.compressing = options.compressing;
-    // What is set aside is in a hurry.
-    this.#aside.compressing = false;
+    this.aside.compressing = options.compressing;
   }
 
   begin(): void {
     this.out.header(this.#options.aux);
   }
 
-  entry(index: number, ref: number): void {
-    const db = this.#space.databases[index]!;
-    const out = this.#long === null ? this.out : this.#aside;
-    if (index !== this.#index) {
-      this.#index = index;
-      out.selectDatabase(index);
-    }
-    if (this.#long === null && !this.#options.immediate) {
-      this.#long = this.#longValue(db, ref);
-      if (this.#long !== null) {
-        const long = this.#long;
-        this.#space.walk?.hold(ref, () => long.detach());
-        return;
-      }
-    }
-    out.entry(this.#space, db, ref);
-  }
-
-  /** Begins the entry if its value is long; null, with nothing done, if it is not. */
-  #longValue(db: Database, ref: number): LongValue | null {
-    const { chain } = this.#space;
-    if (db.typeOf(ref) === LIST) {
-      db.openList(ref);
-      if (chain.nodes <= LONG_NODES) return null;
-      this.out.entryHead(db, ref);
-      this.out.length(chain.nodes);
-      return new LongList(this.#space, chain.head);
-    }
-    if (isInteger(db.metaOf(ref)) || db.textLength(ref) <= LONG_TEXT_BYTES) return null;
-    this.out.entryHead(db, ref);
-    this.out.length(db.textLength(ref));
-    return new LongText(db.bytesOf(ref), db.textAt(ref), db.textLength(ref));
-  }
-
-  step(): boolean {
-    const long = this.#long;
-    if (long === null) return false;
-    if (!long.step(this.out)) return true;
-    this.#long = null;
-    const { walk } = this.#space;
-    if (walk !== null && walk.heldRef !== 0) walk.drop();
-    this.out.raw(this.#aside.bytes, 0, this.#aside.at);
-    this.#aside.reset();
-    return true;
-  }
-
-  piece(bytes: Uint8Array, to: number): void {
-    if (this.#options.checking) this.#crc.update(bytes, 0, to);
-  }
-
   end(): void {
     this.out.end();
+  }
+
+  protected selectDatabase(index: number, out: RdbWriter): void {
+    out.selectDatabase(index);
+  }
+
+  protected short(db: Database, ref: Ref, out: RdbWriter): void {
+    saveEntry(this.space, db, ref, out);
+  }
+
+  protected headOf(db: Database, ref: Ref): KeyBytes {
+    const head = this.#head;
+    head.reset();
+    saveEntryHead(this.space, db, ref, head);
+    return { bytes: head.bytes.slice(0, head.at), from: 0, length: head.at };
+  }
+
+  protected beginLong({ head }: LongEntry): void {
+    this.out.raw(head.bytes, head.from, head.length);
+  }
+
+  protected longSome({ value }: LongEntry): boolean {
+    return value.saveSome(this.out);
+  }
+
+  protected endLong(): void {}
+
+  override piece(bytes: Uint8Array, to: number): void {
+    if (this.#options.checking) this.#crc.update(bytes, 0, to);
   }
 
   /** The 8 bytes behind everything else. */
@@ -197,73 +196,48 @@ class RdbEncoder implements Encoder {
 }
 
 /** The same data as commands: `aof-use-rdb-preamble no`. */
-class CommandEncoder implements Encoder {
+class CommandEncoder extends Encoder<CommandWriter> {
   readonly out = new CommandWriter();
-  readonly #space: Keyspace;
-  readonly #element = new Element();
-  readonly #digits = new Uint8Array(20);
-  #index = -1;
-
-  constructor(space: Keyspace) {
-    this.#space = space;
-  }
+  protected readonly aside = new CommandWriter();
 
   begin(): void {}
   end(): void {}
-  piece(): void {}
 
-  step(): boolean {
-    return false;
+  protected selectDatabase(index: number, out: CommandWriter): void {
+    out.begin(2);
+    out.text("SELECT");
+    out.integer(index);
   }
 
-  entry(index: number, ref: number): void {
-    const { out } = this;
-    const db = this.#space.databases[index]!;
-    if (index !== this.#index) {
-      this.#index = index;
-      out.begin(2);
-      out.text("SELECT");
-      out.integer(index);
-    }
-    const key = () => out.argument(db.bytesOf(ref), db.keyAt(ref), db.keyLength(ref));
-    if (db.typeOf(ref) === LIST) {
-      this.#list(index, ref, key);
-    } else {
-      out.begin(3);
-      out.text("SET");
-      key();
-      if (isInteger(db.metaOf(ref))) {
-        const length = writeInt64(this.#digits, 0, db.integerLow(ref), db.integerHigh(ref));
-        out.argument(this.#digits, 0, length);
-      } else out.argument(db.bytesOf(ref), db.textAt(ref), db.textLength(ref));
-    }
-    const expireAtMs = db.expiryOf(ref);
-    if (expireAtMs < 0) return;
-    out.begin(3);
-    out.text("PEXPIREAT");
-    key();
-    out.integer(expireAtMs);
+  protected short(db: Database, ref: Ref, out: CommandWriter): void {
+    const key = { bytes: db.bytesOf(ref), from: db.keyAt(ref), length: db.keyLength(ref) };
+    formatOf(db.metaOf(ref)).rewrite(this.space, ref, key, out);
+    writeExpiry(key, db.expiryOf(ref), out);
   }
 
-  #list(index: number, ref: number, key: () => void): void {
-    const { out } = this;
-    const { chain, databases } = this.#space;
-    databases[index]!.openList(ref);
-    chain.seek(0);
-    for (let left = chain.length; left > 0; ) {
-      const count = Math.min(left, ELEMENTS_PER_COMMAND);
-      out.begin(count + 2);
-      out.text("RPUSH");
-      key();
-      for (let i = 0; i < count; i++) {
-        chain.readNext(this.#element);
-        const { bytes, from, high, isInteger: isNumber, length, low } = this.#element;
-        if (isNumber) out.argument(this.#digits, 0, writeInt64(this.#digits, 0, low, high));
-        else out.argument(bytes, from, length);
-      }
-      left -= count;
-    }
+  protected headOf(db: Database, ref: Ref): KeyBytes {
+    const at = db.keyAt(ref);
+    const length = db.keyLength(ref);
+    return { bytes: db.bytesOf(ref).slice(at, at + length), from: 0, length };
   }
+
+  protected beginLong(): void {}
+
+  protected longSome({ head, value }: LongEntry): boolean {
+    return value.rewriteSome(head, this.out);
+  }
+
+  protected endLong({ expireAtMs, head }: LongEntry): void {
+    writeExpiry(head, expireAtMs, this.out);
+  }
+}
+
+function writeExpiry(key: KeyBytes, expireAtMs: number, out: CommandWriter): void {
+  if (expireAtMs < 0) return;
+  out.begin(3);
+  out.text("PEXPIREAT");
+  out.argument(key.bytes, key.from, key.length);
+  out.integer(expireAtMs);
 }
 
 /** Where a snapshot's bytes go. */
@@ -287,7 +261,7 @@ export interface SnapshotOptions {
 }
 
 export class Snapshot {
-  readonly #encoder: Encoder;
+  readonly #encoder: RdbEncoder | CommandEncoder;
   readonly #sink: SnapshotSink;
   /** Buffers that have been written and can be filled again. */
   readonly #pool: Uint8Array<ArrayBuffer>[] = [];
@@ -300,6 +274,7 @@ export class Snapshot {
     this.#encoder = encoder;
     encoder.begin();
     this.walk = new Walk(space, (index, ref) => {
+      if (!options.immediate && encoder.queueLong(this.walk, index, ref)) return;
       encoder.entry(index, ref);
       if (encoder.out.at >= PIECE_BYTES) this.#pass();
     });
@@ -321,9 +296,9 @@ export class Snapshot {
 
   /** Works until `endMs` (of performance.now) at most; returns whether all entries are encoded. */
   advance(endMs: number): boolean {
-    if (this.#sink.failed) this.walk.ignoreRest();
+    if (this.#sink.failed) this.abandon();
     while (this.#sink.queuedBytes < QUEUED_BYTES_MAX) {
-      if (this.#encoder.step()) {
+      if (this.#encoder.step(this.walk)) {
         if (this.#encoder.out.at >= PIECE_BYTES) this.#pass();
       } else if (this.walk.done) return true;
       else this.walk.advance(ENTRIES_PER_STEP);
@@ -332,7 +307,7 @@ export class Snapshot {
     return false;
   }
 
-  /** Encodes what comes behind the entries: to be called when all of them are. */
+  /** Encodes what comes behind the entries, once all of them are encoded. */
   end(): void {
     this.#encoder.end();
     this.#pass();
@@ -345,8 +320,9 @@ export class Snapshot {
     this.end();
   }
 
-  /** Nobody wants it any more; the walk has still to be advanced to its end. */
+  /** Nobody wants it any more. The walk has still to be advanced to its end. */
   abandon(): void {
     this.walk.ignoreRest();
+    this.#encoder.dropLong(this.walk);
   }
 }

@@ -4,7 +4,7 @@ import { bytes, type Figure, gauge, text } from "../../base/figure.ts";
 import { type MemoryAccount, type MemorySource, memoryAccount } from "./memory-account.ts";
 
 export interface MemoryFiguresSource extends MemorySource {
-  readonly keyspace: MemorySource["keyspace"] & { readonly reaping: boolean };
+  readonly keyspace: MemorySource["keyspace"] & { readonly reaper: { readonly pending: number } };
 }
 
 export function memoryFigures(source: MemoryFiguresSource): Figure[] {
@@ -18,7 +18,7 @@ export function memoryFigures(source: MemoryFiguresSource): Figure[] {
     ...bufferFigures(account),
     text("mem_allocator", "stormdb"),
     gauge("active_defrag_running", 0),
-    gauge("lazyfree_pending_objects", source.keyspace.reaping ? 1 : 0),
+    gauge("lazyfree_pending_objects", source.keyspace.reaper.pending),
     gauge("lazyfreed_objects", 0),
   ];
 }

@@ -39,7 +39,7 @@ export class Background implements ExpiryService {
 
   constructor(options: BackgroundOptions) {
     this.#options = options;
-    options.keyspace.onSooner = (timeMs) => {
+    options.keyspace.hooks.expiresSooner = (timeMs) => {
       if (this.#expires) this.#expireAt(timeMs);
     };
   }
@@ -61,8 +61,9 @@ export class Background implements ExpiryService {
     let more = this.#expires && this.#expire(end);
     this.expireMs += performance.now() - started;
     if (more) this.expireCapsReached++;
-    while (keyspace.reaping && performance.now() < end) keyspace.reap(REAP_BLOCKS);
-    more ||= keyspace.reaping;
+    const { reaper } = keyspace;
+    while (reaper.hasWork && performance.now() < end) reaper.freeSome(REAP_BLOCKS);
+    more ||= reaper.hasWork;
     more ||= this.#sweep(end);
     if (!more || this.#isScheduled || this.#stopped) return;
     this.#isScheduled = true;

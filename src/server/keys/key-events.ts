@@ -39,7 +39,7 @@ export class KeyEvents implements KeyEventService<Connection> {
 
   setClasses(classes: number): void {
     this.#classes = classes;
-    this.#keyspace.onMissed =
+    this.#keyspace.hooks.missed =
       classes & MISS_EVENT
         ? (db, key, from, length) => this.#notify(MISS_EVENT, "keymiss", db, key, from, length)
         : null;

@@ -71,7 +71,7 @@ const element = new Element();
 function encode(text: string | Uint8Array): Uint8Array {
   const bytes = typeof text === "string" ? latin1(text) : text;
   const around = Buffer.concat([latin1("1"), bytes, latin1("2")]);
-  const size = element.measure(around, 1, bytes.length);
+  const size = element.setText(around, 1, bytes.length).encodedSize;
   const to = new Uint8Array(size + 4).fill(0xee);
   const end = element.write(to, 2);
   expect(end).toEqual(size + 2);
@@ -163,11 +163,11 @@ describe("integers", () => {
     const others = "- -- +1 00 01 -0 -01 1- 1_000 0x10 1e3 1.0 .5 ٣ 1\0 ".split(" ");
     for (const text of [...others, " 1", "1 ", "\n1", "", "1".repeat(20), "1".repeat(21)]) {
       const bytes = Buffer.from(text);
-      element.measure(bytes, 0, bytes.length);
+      element.setText(bytes, 0, bytes.length);
       expect([text, element.isInteger]).toEqual([text, false]);
     }
     for (const text of ["0", "-1", "9223372036854775807", "-9223372036854775808"]) {
-      element.measure(latin1(text), 0, text.length);
+      element.setText(latin1(text), 0, text.length);
       expect([text, element.isInteger]).toEqual([text, true]);
     }
   });
@@ -188,7 +188,7 @@ describe("texts", () => {
     reader.read(entry, 0);
     reader.detach();
     entry.fill(0);
-    const size = reader.remeasure();
+    const size = reader.prepare().encodedSize;
     const copy = new Uint8Array(size);
     reader.write(copy, 0);
     expect(hex(copy)).toEqual(hex(encode("some text")));
@@ -223,10 +223,10 @@ test("random runs of entries are read from both ends, and equal texts have equal
       assert(decode(bytes, at) === text, `"${text.slice(0, 40)}" is read backwards`);
     }
     assert(at === 2, "the first entry begins the run");
-    // What was read is written again as it was: measure and remeasure agree.
+    // What was read is written again as it was: setText and prepare agree.
     for (const entry of entries) {
       element.read(entry, 0);
-      const copy = new Uint8Array(element.remeasure());
+      const copy = new Uint8Array(element.prepare().encodedSize);
       element.write(copy, 0);
       assert(hex(copy) === hex(entry), "an entry that was read is written again as it was");
     }
@@ -245,7 +245,7 @@ describe("entries from elsewhere", () => {
       const text = new Uint8Array(reader.isInteger ? 20 : reader.length);
       const found = latin1Text(text, 0, reader.writeText(text, 0));
       // It is written again as Redis would have written it.
-      const again = new Uint8Array(reader.recode());
+      const again = new Uint8Array(reader.canonicalize().encodedSize);
       reader.write(again, 0);
       assert(hex(again) === hex(encode(found)), "the canonical form");
       return found;

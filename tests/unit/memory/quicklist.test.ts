@@ -4,7 +4,7 @@ import { latin1, latin1Text } from "../../../src/base/bytes.ts";
 import type { Random } from "../../../src/base/random.ts";
 import { Element } from "../../../src/memory/element.ts";
 import { Heap } from "../../../src/memory/heap.ts";
-import { Chain, LINKED, PACKED } from "../../../src/memory/quicklist.ts";
+import { LINKED, NodeLimit, PACKED, Quicklist } from "../../../src/memory/quicklist.ts";
 import { forSeeds, pick } from "../seeds.ts";
 import { fits, runShort } from "./lean-heap.ts";
 
@@ -12,26 +12,21 @@ import { fits, runShort } from "./lean-heap.ts";
 setDefaultTimeout(60_000);
 
 const heap = new Heap(1);
-const chain = new Chain(heap);
+const limits = new NodeLimit();
+const chain = new Quicklist(heap, limits);
 const element = new Element();
 const found = new Element();
 const DEFAULT_LIMIT = -2;
 
 beforeEach(() => {
   heap.reset();
-  chain.setNodeLimit(DEFAULT_LIMIT);
+  limits.set(DEFAULT_LIMIT);
 });
 
-/** The size of the text's entry; `element` is then ready to be written. */
-function measure(text: string): number {
+/** The text as an element that is ready to be written. */
+function given(text: string): Element {
   const bytes = latin1(text);
-  return element.measure(bytes, 0, bytes.length);
-}
-
-function encoded(text: string): Uint8Array {
-  const bytes = new Uint8Array(measure(text));
-  element.write(bytes, 0);
-  return bytes;
+  return element.setText(bytes, 0, bytes.length);
 }
 
 function foundText(): string {
@@ -71,7 +66,7 @@ class Pair {
   push(...texts: string[]): this {
     this.change(() => {
       for (const text of texts) {
-        chain.pushTail(element, measure(text));
+        chain.pushTail(given(text));
         this.model.push(text);
       }
     });
@@ -98,7 +93,7 @@ class Pair {
       return;
     }
     chain.open(this.word, this.form);
-    assert(chain.check() === blocks, "every block belongs to the chain");
+    assert(blocksOf() === blocks, "every block belongs to the list");
     assert(chain.usedBytes() === heap.usedBytes, "usedBytes");
     assert(chain.length === expected.length, "length");
     const texts = this.texts();
@@ -116,8 +111,25 @@ class Pair {
   }
 }
 
+/** Checks the open list; returns how many blocks it has. */
+function blocksOf(): number {
+  const owned = new Set<number>();
+  chain.check((block) => owned.add(block));
+  return owned.size;
+}
+
 function shown(text: string | undefined): string {
   return JSON.stringify(text)?.slice(0, 40) ?? "nothing";
+}
+
+function removeForward(text: string, limit: number): number {
+  chain.setWanted(given(text));
+  return chain.removeForward(limit);
+}
+
+function removeBackward(text: string, limit: number): number {
+  chain.setWanted(given(text));
+  return chain.removeBackward(limit);
 }
 
 function numbers(count: number): string[] {
@@ -161,19 +173,19 @@ function seekRandom(pair: Pair, random: Random): number {
 const GROWING: readonly Operation[] = [
   ({ model }, random) => {
     const text = randomText(random);
-    chain.pushTail(element, measure(text));
+    chain.pushTail(given(text));
     model.push(text);
   },
   ({ model }, random) => {
     const text = randomText(random);
-    chain.pushHead(element, measure(text));
+    chain.pushHead(given(text));
     model.unshift(text);
   },
   (pair, random) => {
     const index = seekRandom(pair, random);
     const text = randomText(random);
     const behind = random.below(2) === 1;
-    chain.insertHere(element, measure(text), behind);
+    chain.insertHere(given(text), behind);
     pair.model.splice(behind ? index + 1 : index, 0, text);
   },
 ];
@@ -209,8 +221,8 @@ const SHRINKING: readonly Operation[] = [
   (pair, random) => {
     const text = pick(random, pair.model);
     const limit = 1 + random.below(4);
-    const size = measure(text);
-    const removed = chain.removeForward(encoded(text), size, limit);
+    chain.setWanted(given(text));
+    const removed = chain.removeForward(limit);
     let expected = 0;
     pair.model = pair.model.filter((other) => other !== text || expected++ >= limit);
     assert(removed === Math.min(expected, limit), "removeForward counts");
@@ -218,8 +230,8 @@ const SHRINKING: readonly Operation[] = [
   (pair, random) => {
     const text = pick(random, pair.model);
     const limit = 1 + random.below(4);
-    const size = measure(text);
-    const removed = chain.removeBackward(encoded(text), size, limit);
+    chain.setWanted(given(text));
+    const removed = chain.removeBackward(limit);
     let expected = 0;
     pair.model = pair.model
       .toReversed()
@@ -233,14 +245,14 @@ const OTHERS: readonly Operation[] = [
   (pair, random) => {
     const index = seekRandom(pair, random);
     const text = randomText(random);
-    chain.replaceHere(element, measure(text));
+    chain.replaceHere(given(text));
     pair.model[index] = text;
   },
   (pair, random) => {
     const index = seekRandom(pair, random);
     const text = random.below(2) === 0 ? pair.model[index]! : randomText(random);
-    const bytes = encoded(text);
-    assert(chain.equals(bytes, bytes.length) === (text === pair.model[index]), "equals");
+    chain.setWanted(given(text));
+    assert(chain.matches() === (text === pair.model[index]), "matches");
   },
   (pair, random) => {
     // A walk to and fro from any place.
@@ -264,7 +276,7 @@ describe("against an array", () => {
     forSeeds(60, (random) => {
       heap.reset();
       const limit = pick(random, LIMITS);
-      chain.setNodeLimit(limit);
+      limits.set(limit);
       const pair = new Pair();
       for (let stretch = 0; stretch < 5; stretch++) {
         const weights = pick(random, [
@@ -272,7 +284,7 @@ describe("against an array", () => {
           [GROWING, SHRINKING, OTHERS],
           [GROWING, SHRINKING, SHRINKING, OTHERS],
         ]);
-        if (random.below(10) === 0) chain.setNodeLimit(pick(random, LIMITS));
+        if (random.below(10) === 0) limits.set(pick(random, LIMITS));
         for (let i = 0; i < 40; i++) {
           // A few operations on the chain while it is open, then it is closed.
           pair.change(() => {
@@ -292,7 +304,7 @@ describe("against an array", () => {
   test("a copy is equal, of its own, and takes no more room than its entries", () =>
     forSeeds(60, (random) => {
       heap.reset();
-      chain.setNodeLimit(pick(random, LIMITS));
+      limits.set(pick(random, LIMITS));
       const pair = new Pair();
       for (let i = random.below(60); i >= 0; i--) pair.push(randomText(random));
       const used = heap.usedBytes;
@@ -329,7 +341,7 @@ for (const { name, form, limit } of [
     let pair = new Pair();
 
     beforeEach(() => {
-      chain.setNodeLimit(limit);
+      limits.set(limit);
       pair = new Pair().push(...numbers(9));
       expect(pair.form).toEqual(form);
     });
@@ -342,8 +354,8 @@ for (const { name, form, limit } of [
 
     test("is a deque", () => {
       pair.change(() => {
-        chain.pushHead(element, measure("head"));
-        chain.pushTail(element, measure("tail"));
+        chain.pushHead(given("head"));
+        chain.pushTail(given("tail"));
         pair.model = ["head", ...pair.model, "tail"];
       });
       pair.change(() => {
@@ -386,7 +398,7 @@ for (const { name, form, limit } of [
             const at = pair.model.indexOf(String(index));
             chain.seek(at);
             const text = `${behind ? "behind" : "before"} ${index}`;
-            chain.insertHere(element, measure(text), behind);
+            chain.insertHere(given(text), behind);
             pair.model.splice(behind ? at + 1 : at, 0, text);
           });
         }
@@ -417,7 +429,7 @@ for (const { name, form, limit } of [
         for (const index of [0, 4, 8]) {
           pair.change(() => {
             chain.seek(index);
-            chain.replaceHere(element, measure(text));
+            chain.replaceHere(given(text));
             pair.model[index] = text;
           });
         }
@@ -427,16 +439,16 @@ for (const { name, form, limit } of [
     test("removes equal entries from the head and from the tail", () => {
       pair.push("7", "x", "7", "7");
       pair.change(() => {
-        expect(chain.removeForward(encoded("7"), measure("7"), 2)).toEqual(2);
+        expect(removeForward("7", 2)).toEqual(2);
         pair.model = ["0", "1", "2", "3", "4", "5", "6", "8", "x", "7", "7"];
       });
       pair.change(() => {
-        expect(chain.removeBackward(encoded("7"), measure("7"), 1)).toEqual(1);
+        expect(removeBackward("7", 1)).toEqual(1);
         pair.model.pop();
       });
       pair.change(() => {
-        expect(chain.removeForward(encoded("none"), measure("none"), 9)).toEqual(0);
-        expect(chain.removeBackward(encoded("none"), measure("none"), 9)).toEqual(0);
+        expect(removeForward("none", 9)).toEqual(0);
+        expect(removeBackward("none", 9)).toEqual(0);
       });
     });
 
@@ -445,7 +457,8 @@ for (const { name, form, limit } of [
       for (const remove of ["removeForward", "removeBackward"] as const) {
         pair.push(...new Array<string>(9).fill("same"));
         pair.change(() => {
-          expect(chain[remove](encoded("same"), measure("same"), 100)).toEqual(9);
+          chain.setWanted(given("same"));
+          expect(chain[remove](100)).toEqual(9);
           pair.model = [];
         });
       }
@@ -454,14 +467,14 @@ for (const { name, form, limit } of [
     test("an integer and the same digits in a longer text are not equal", () => {
       pair.push("01", "1 ");
       pair.change(() => {
-        expect(chain.removeForward(encoded("1"), measure("1"), 100)).toEqual(1);
+        expect(removeForward("1", 100)).toEqual(1);
         pair.model = pair.model.filter((text) => text !== "1");
       });
     });
 
     test("trims any part at either end", () => {
-      for (let head = 0; head <= 9; head++) {
-        for (let tail = 0; head + tail <= 9; tail++) {
+      for (let head = 0; head < 9; head++) {
+        for (let tail = 0; head + tail < 9; tail++) {
           pair.free();
           pair.push(...numbers(9));
           pair.change(() => {
@@ -478,7 +491,7 @@ for (const { name, form, limit } of [
       let calls = 1;
       while (!chain.destroySome(1)) {
         pair.word = chain.closeLinked();
-        chain.check();
+        blocksOf();
         chain.open(pair.word, LINKED);
         calls++;
       }
@@ -492,7 +505,7 @@ for (const { name, form, limit } of [
 
 describe("forms", () => {
   test("a chain becomes LINKED beyond the limit, and PACKED again at half of it", () => {
-    chain.setNodeLimit(8);
+    limits.set(8);
     const pair = new Pair();
     const forms: number[] = [];
     for (const text of numbers(10)) {
@@ -520,7 +533,7 @@ describe("forms", () => {
       [-5, 65536],
       [1000, 8192],
     ] as const) {
-      chain.setNodeLimit(limit);
+      limits.set(limit);
       // Entries of exactly 100 bytes, then one that makes the listpack as large as it may be.
       const pair = new Pair();
       const texts: string[] = [];
@@ -536,7 +549,7 @@ describe("forms", () => {
   });
 
   test("an element larger than a node may be has a node of its own", () => {
-    chain.setNodeLimit(-1);
+    limits.set(-1);
     const pair = new Pair().push("a", "b".repeat(5000), "c", "d");
     chain.open(pair.word, pair.form);
     expect([chain.form, chain.nodes]).toEqual([LINKED, 3]);
@@ -546,7 +559,7 @@ describe("forms", () => {
   });
 
   test("a limit of no entries means one", () => {
-    chain.setNodeLimit(0);
+    limits.set(0);
     const pair = new Pair().push("a");
     expect(pair.form).toEqual(PACKED);
     pair.push("b");
@@ -560,26 +573,26 @@ describe("memory", () => {
   test("a hundred thousand elements take little more than their entries", () => {
     const pair = new Pair();
     pair.open();
-    for (let i = 0; i < 100000; i++) chain.pushTail(element, measure("12345678"));
+    for (let i = 0; i < 100000; i++) chain.pushTail(given("12345678"));
     pair.close();
     // Six bytes an entry: four of payload, one of header, one of back length.
     expect(heap.usedBytes).toBeLessThan(100000 * 6 * 1.02 + 8192);
     chain.open(pair.word, pair.form);
-    chain.check();
+    blocksOf();
   });
 
   test("a queue that is pushed at one end and popped at the other stays small", () => {
     const pair = new Pair();
     for (let i = 0; i < 3000; i++) {
       pair.open();
-      chain.pushTail(element, measure(`job ${i}`));
+      chain.pushTail(given(`job ${i}`));
       if (i >= 10) chain.popHead();
       pair.model.push("");
       pair.close();
     }
     expect(heap.usedBytes).toBeLessThan(1024);
     chain.open(pair.word, pair.form);
-    chain.check();
+    blocksOf();
     expect(chain.length).toEqual(10);
   });
 
@@ -588,14 +601,14 @@ describe("memory", () => {
     pair.open();
     for (let i = 0; i < 20000; i++) {
       const text = i % 100 === 0 ? `stays ${i}` : "goes";
-      chain.pushTail(element, measure(text));
+      chain.pushTail(given(text));
       if (text !== "goes") pair.model.push(text);
     }
     pair.close();
     const full = heap.usedBytes;
     pair.change(() => {
-      expect(chain.removeForward(encoded("goes"), measure("goes"), 10000)).toEqual(10000);
-      expect(chain.removeBackward(encoded("goes"), measure("goes"), 10000)).toEqual(9800);
+      expect(removeForward("goes", 10000)).toEqual(10000);
+      expect(removeBackward("goes", 10000)).toEqual(9800);
     });
     expect(heap.usedBytes).toBeLessThan(full / 15);
   });
@@ -616,13 +629,13 @@ test("an open chain can be discarded whole, in either form and when it is new", 
     [3, DEFAULT_LIMIT],
     [9, 2],
   ] as const) {
-    chain.setNodeLimit(limit);
+    limits.set(limit);
     const pair = new Pair().push(...numbers(count));
     pair.open();
     chain.discard();
     expect(heap.check()).toEqual(0);
     chain.openNew();
-    for (const text of numbers(count)) chain.pushTail(element, measure(text));
+    for (const text of numbers(count)) chain.pushTail(given(text));
     chain.discard();
     chain.discard();
     expect([heap.check(), chain.length]).toEqual([0, 0]);
@@ -631,7 +644,7 @@ test("an open chain can be discarded whole, in either form and when it is new", 
 
 describe("a heap that runs out", () => {
   test("a copy that does not fit leaves nothing behind", () => {
-    chain.setNodeLimit(2);
+    limits.set(2);
     const pair = new Pair().push(...numbers(9));
     for (let blocks = 0; ; blocks++) {
       pair.open();
@@ -655,14 +668,15 @@ describe("a heap that runs out", () => {
 
   test("shrinking a list needs no memory", () => {
     for (const limit of [DEFAULT_LIMIT, 4]) {
-      chain.setNodeLimit(limit);
+      limits.set(limit);
       const pair = new Pair().push(...new Array<string>(80).fill("x".repeat(90)));
       const end = runShort(heap, 0);
       try {
         while (pair.model.length > 0) {
           pair.change(() => {
             const removed = Math.min(7, pair.model.length);
-            chain.trimHead(removed);
+            if (removed < chain.length) chain.trimHead(removed);
+            else while (chain.length > 0) chain.popHead();
             pair.model.splice(0, removed);
           });
         }

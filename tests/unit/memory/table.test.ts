@@ -48,7 +48,7 @@ class Pair {
   remove(key: string): void {
     const ref = this.find(key);
     assert(ref !== 0 && ref === this.model.get(key), `${key} is found before it is removed`);
-    this.table.removeFound();
+    this.table.remove(this.root, ref);
     heap.free(ref);
     this.model.delete(key);
   }
@@ -57,7 +57,7 @@ class Pair {
   move(key: string): void {
     const ref = this.find(key);
     const copy = copyRecord(heap, ref);
-    this.table.replaceFound(copy);
+    this.table.replace(this.root, ref, copy);
     heap.free(ref);
     this.model.set(key, copy);
   }
@@ -65,16 +65,24 @@ class Pair {
   /** Asserts that table and model agree, and that no block is lost. */
   check(): void {
     const seen = new Map<string, number>();
-    const blocks = this.table.check(this.root, (ref, recordHash) => {
+    const owned = new Set<number>();
+    const owns = (block: number) => {
+      assert(!owned.has(block), "a block has one owner");
+      owned.add(block);
+    };
+    const visit = (ref: number, recordHash: number) => {
       const key = keyOf(heap, ref);
       assert(recordHash === this.hashOf(key), `the slot of ${key} has its hash`);
       assert(!seen.has(key), `${key} is there once`);
       seen.set(key, ref);
-    });
+      owns(ref);
+    };
+    this.table.check(this.root, visit, owns);
     assert(seen.size === this.model.size, `${seen.size} keys, ${this.model.size} expected`);
     for (const [key, ref] of this.model) assert(seen.get(key) === ref, `${key} is in the table`);
     assert(this.table.count(this.root) === this.model.size, "count");
-    assert(heap.check() === blocks + this.model.size, "blocks of the table");
+    const live = heap.check((block) => assert(owned.has(block), "a block has an owner"));
+    assert(live === owned.size, "blocks of the table");
   }
 
   /** Keys of a whole scan; `between` runs between two calls. */
@@ -174,47 +182,64 @@ describe("against a Map", () => {
       pair.table.insert(pair.root, same, ref);
       refs.set(key, ref);
       let found = 0;
-      pair.table.check(pair.root, () => found++);
+      pair.table.check(
+        pair.root,
+        () => found++,
+        () => {},
+      );
       expect(found).toEqual(i + 1);
     }
     for (const key of shuffled(new Random(1), [...refs.keys()])) {
       const bytes = latin1(key);
       expect(pair.table.find(pair.root, same, bytes, 0, bytes.length)).toEqual(refs.get(key)!);
-      pair.table.removeFound();
+      pair.table.remove(pair.root, refs.get(key)!);
       heap.free(refs.get(key)!);
       refs.delete(key);
       expect(pair.table.find(pair.root, same, bytes, 0, bytes.length)).toEqual(0);
       let found = 0;
-      pair.table.check(pair.root, () => found++);
+      pair.table.check(
+        pair.root,
+        () => found++,
+        () => {},
+      );
       expect(found).toEqual(refs.size);
     }
     pair.table.destroy(pair.root);
     expect(heap.usedBytes).toEqual(0);
   });
 
-  test("locate makes a record of the table the one that was found", () => {
+  test("a record is removed and replaced whatever was looked up before", () => {
     const pair = new Pair();
     for (let i = 0; i < 50; i++) pair.insert(`k${i}`);
-    pair.find("k1");
     const ref = pair.model.get("k7")!;
-    pair.table.locate(pair.root, ref);
-    pair.table.removeFound();
+    pair.find("k1");
+    pair.table.remove(pair.root, ref);
     heap.free(ref);
     pair.model.delete("k7");
     pair.check();
-    const stranger = createRecord(heap, "k8");
-    expect(() => pair.table.locate(pair.root, stranger)).toThrow("the record is in the table");
+    const moved = pair.model.get("k8")!;
+    const copy = copyRecord(heap, moved);
+    pair.find("k2");
+    pair.find("none");
+    pair.table.replace(pair.root, moved, copy);
+    heap.free(moved);
+    pair.model.set("k8", copy);
+    pair.check();
+    const stranger = createRecord(heap, "k9");
+    pair.find("k9");
+    expect(() => pair.table.remove(pair.root, stranger)).toThrow("the record is in the table");
   });
 
-  test("insert makes the new record the one that was found", () => {
+  test("a block that is used again for another key is no hint", () => {
     const pair = new Pair();
     for (let i = 0; i < 300; i++) {
       pair.insert(`k${i}`);
       const ref = pair.model.get(`k${i}`)!;
       const copy = copyRecord(heap, ref);
-      pair.table.replaceFound(copy);
+      pair.table.replace(pair.root, ref, copy);
       heap.free(ref);
       pair.model.set(`k${i}`, copy);
+      if (i % 3 === 0) pair.remove(`k${i}`);
     }
     pair.check();
   });
@@ -234,7 +259,11 @@ describe("against a Map", () => {
     }
     expect(seen).toEqual(new Set(pair.model.values()));
     expect(pair.table.count(pair.root)).toEqual(0);
-    pair.table.check(pair.root, () => assert(false, "no record is left"));
+    pair.table.check(
+      pair.root,
+      () => assert(false, "no record is left"),
+      () => {},
+    );
     pair.table.destroy(pair.root);
     expect(heap.usedBytes).toEqual(0);
   });
@@ -372,11 +401,15 @@ describe("a heap that runs out", () => {
     for (let i = 28; i >= 8; i--) {
       const key = latin1(`k${i}`);
       expect(table.find(root, buckets[i]! + 8 * i, key, 0, key.length)).toEqual(refs[i]!);
-      table.removeFound();
+      table.remove(root, refs[i]!);
     }
     end();
     let left = 0;
-    table.check(root, () => left++);
+    table.check(
+      root,
+      () => left++,
+      () => {},
+    );
     expect(left).toEqual(8);
   });
 

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { latin1 } from "../../../src/base/bytes.ts";
 import { PACKED } from "../../../src/memory/quicklist.ts";
 import { KEEP_EXPIRY, NO_EXPIRY } from "../../../src/store/database.ts";
-import { ENCODING_MASK, RAW, TEXT } from "../../../src/store/entry.ts";
+import { ENCODING_MASK, TEXT } from "../../../src/store/entry.ts";
 import { forSeeds, pick } from "../seeds.ts";
 import { Model } from "./model.ts";
 import { operate } from "./operations.ts";
@@ -16,7 +16,7 @@ const { heap } = space;
 const db = model.database(0);
 
 beforeEach(() => {
-  space.chain.setNodeLimit(-2);
+  space.lists.limit.set(-2);
   model.reset();
 });
 
@@ -26,7 +26,7 @@ describe("against a model", () => {
   test("random operations on all databases", () =>
     forSeeds(25, (random) => {
       model.reset();
-      space.chain.setNodeLimit(pick(random, [-2, -1, 2, 16]));
+      space.lists.limit.set(pick(random, [-2, -1, 2, 16]));
       for (let batch = 0; batch < 25; batch++) {
         for (let i = 0; i < 40; i++) operate(model, random);
         model.check();
@@ -68,14 +68,18 @@ describe("strings", () => {
     for (const text of ["0", "-1", "123", "9223372036854775807", "-9223372036854775808"]) {
       model.set(0, "k", text);
       const ref = model.look(0, "k");
-      expect([text, String(db.bigIntegerOf(ref))]).toEqual([text, text]);
+      expect([text, String(space.strings.bigIntegerOf(ref))]).toEqual([text, text]);
       expect([text, db.metaOf(ref) & ENCODING_MASK]).toEqual([text, 1]);
       model.check();
     }
     for (const text of ["", "01", "+1", "-0", "9223372036854775808", "1.0", " 1"]) {
       model.set(0, "k", text);
       const ref = model.look(0, "k");
-      expect([text, db.bigIntegerOf(ref), db.integerOf(ref)]).toEqual([text, null, Number.NaN]);
+      expect([text, space.strings.bigIntegerOf(ref), space.strings.integerOf(ref)]).toEqual([
+        text,
+        null,
+        Number.NaN,
+      ]);
       expect([text, db.metaOf(ref) & ENCODING_MASK]).toEqual([text, TEXT]);
       model.check();
     }
@@ -85,23 +89,23 @@ describe("strings", () => {
     const value = latin1("12345");
     const key = latin1("k");
     db.lookupWrite(key, 0, 1);
-    const ref = db.setText(0, key, 0, 1, value, 0, 5, NO_EXPIRY);
+    const ref = space.strings.setText(db, 0, key, 0, 1, value, 0, 5, NO_EXPIRY);
     expect(db.metaOf(ref) & ENCODING_MASK).toEqual(TEXT);
-    expect([db.textLength(ref), db.integerOf(ref), db.bigIntegerOf(ref)]).toEqual([
-      5,
-      12345,
-      12345n,
-    ]);
+    expect([
+      space.strings.textLength(ref),
+      space.strings.integerOf(ref),
+      space.strings.bigIntegerOf(ref),
+    ]).toEqual([5, 12345, 12345n]);
   });
 
   test("growing a text fills with zeros and keeps what was there", () => {
     for (const text of ["", "abc", "12345", "-9223372036854775808", "x".repeat(100)]) {
       for (const length of [0, 1, 5, 20, 21, 100, 5000, 200000]) {
         model.set(0, "k", text);
-        const ref = db.growText(model.look(0, "k"), length);
+        const ref = space.strings.edit(db, model.look(0, "k"), length, 0, 0);
         const expected = text.padEnd(length, "\0");
         expect(model.read(db, ref)).toEqual({ data: expected, expireAtMs: -1 });
-        expect(db.metaOf(ref) & ENCODING_MASK).toEqual(RAW);
+        expect(space.strings.encoding(ref)).toEqual("raw");
         space.check();
       }
     }
@@ -112,7 +116,7 @@ describe("strings", () => {
     let ref = model.look(0, "k");
     let moves = 0;
     for (let length = 2; length <= 300000; length += 7) {
-      const next = db.growText(ref, length);
+      const next = space.strings.edit(db, ref, length, 0, 0);
       if (next !== ref) moves++;
       ref = next;
     }
@@ -366,15 +370,15 @@ describe("whole databases", () => {
     fill(0, 3000);
     const full = heap.usedBytes;
     model.flush(0);
-    expect([db.keyCount, db.expiringCount, space.reaping]).toEqual([0, 0, true]);
+    expect([db.keyCount, db.expiringCount, space.reaper.hasWork]).toEqual([0, 0, true]);
     expect(heap.usedBytes).toBeGreaterThan(full / 2);
     model.check();
     // The database is of use meanwhile.
     model.set(0, "new", "value", model.nowMs + 5);
     let slices = 0;
-    for (; space.reaping; slices++) {
+    for (; space.reaper.hasWork; slices++) {
       const before = heap.usedBytes;
-      space.reap(64);
+      space.reaper.freeSome(64);
       expect(before - heap.usedBytes).toBeLessThan(64 * 1000 + 20 * 65536);
       if (slices % 7 === 0) model.check();
     }
@@ -391,29 +395,29 @@ describe("whole databases", () => {
     fill(1, 300);
     model.flush(0);
     model.flush(1);
-    expect([space.reaping, heap.usedBytes]).toEqual([false, start]);
+    expect([space.reaper.hasWork, heap.usedBytes]).toEqual([false, start]);
     model.check();
     fill(2, 300);
     model.flushAll();
-    expect([space.reaping, heap.usedBytes]).toEqual([false, start]);
+    expect([space.reaper.hasWork, heap.usedBytes]).toEqual([false, start]);
     model.check();
   });
 
   test("a long list that is removed comes back in slices too", () => {
     model.set(0, "k", "v");
     const start = heap.usedBytes;
-    space.chain.setNodeLimit(4);
+    space.lists.limit.set(4);
     model.push(
       0,
       "list",
       Array.from({ length: 3000 }, (_, i) => String(i)),
     );
     model.remove(0, "list");
-    expect(space.reaping).toEqual(true);
+    expect(space.reaper.hasWork).toEqual(true);
     model.check();
     let slices = 0;
-    for (; space.reaping; slices++) {
-      space.reap(100);
+    for (; space.reaper.hasWork; slices++) {
+      space.reaper.freeSome(100);
       model.check();
     }
     expect(slices).toBeGreaterThan(3);
@@ -423,7 +427,7 @@ describe("whole databases", () => {
   test("long lists in a flushed database, and in values that are overwritten", () => {
     model.set(1, "other", "stays");
     const start = heap.usedBytes;
-    space.chain.setNodeLimit(2);
+    space.lists.limit.set(2);
     for (let i = 0; i < 5; i++) {
       model.push(
         0,
@@ -434,8 +438,8 @@ describe("whole databases", () => {
     model.set(0, "list0", "now a string");
     model.check();
     model.flush(0);
-    while (space.reaping) {
-      space.reap(30);
+    while (space.reaper.hasWork) {
+      space.reaper.freeSome(30);
       model.check();
     }
     expect(heap.usedBytes).toEqual(start);

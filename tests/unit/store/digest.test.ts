@@ -10,7 +10,7 @@ const model = new Model();
 const { space } = model;
 
 beforeEach(() => {
-  space.chain.setNodeLimit(-2);
+  space.lists.limit.set(-2);
   model.reset();
 });
 
@@ -56,7 +56,7 @@ describe("digest", () => {
       const { nowMs } = model;
       model.reset();
       model.clock.nowMs = nowMs;
-      space.chain.setNodeLimit(3);
+      space.lists.limit.set(3);
       for (const [index, entries] of states.entries()) {
         for (const [key, { data, expireAtMs }] of shuffled(random, entries)) {
           if (typeof data !== "string") model.push(index, key, data);
@@ -65,7 +65,7 @@ describe("digest", () => {
             const [name, text] = [latin1(key), latin1(data)];
             const db = model.database(index);
             const ref = model.look(index, key);
-            db.setText(ref, name, 0, name.length, text, 0, text.length, NO_EXPIRY);
+            space.strings.setText(db, ref, name, 0, name.length, text, 0, text.length, NO_EXPIRY);
             model.states[index]!.set(key, { data, expireAtMs: -1 });
           }
           if (expireAtMs >= 0) model.expireAt(index, key, expireAtMs);

@@ -5,12 +5,12 @@
 import { assert } from "../../../src/base/assert.ts";
 import { latin1, latin1Text } from "../../../src/base/bytes.ts";
 import { Clock } from "../../../src/base/clock.ts";
-import { writeInt64 } from "../../../src/base/number-text.ts";
 import { Random } from "../../../src/base/random.ts";
-import { Element } from "../../../src/memory/element.ts";
+import type { Element } from "../../../src/memory/element.ts";
 import { type Database, KEEP_EXPIRY, NO_EXPIRY } from "../../../src/store/database.ts";
-import { isInteger, LIST } from "../../../src/store/entry.ts";
+import { LIST } from "../../../src/store/entry.ts";
 import { Keyspace } from "../../../src/store/keyspace.ts";
+import type { List } from "../../../src/store/types/lists.ts";
 
 export interface Value {
   readonly data: string | readonly string[];
@@ -27,7 +27,6 @@ export class Model {
   readonly clock = new Clock();
   readonly space: Keyspace;
   states: State[];
-  readonly #element = new Element();
 
   constructor(databases = 4) {
     this.clock.nowMs = START_MS;
@@ -92,7 +91,7 @@ export class Model {
     const name = latin1(key);
     const value = latin1(`++${text}`);
     const db = this.database(index);
-    db.setString(ref, name, 0, name.length, value, 2, text.length, expireAtMs);
+    this.space.strings.set(db, ref, name, 0, name.length, value, 2, text.length, expireAtMs);
     const kept = expireAtMs === KEEP_EXPIRY ? (old?.expireAtMs ?? -1) : Math.max(-1, expireAtMs);
     this.states[index]!.set(key, { data: text, expireAtMs: kept });
   }
@@ -102,7 +101,8 @@ export class Model {
     const old = this.value(index, key);
     const ref = this.look(index, key);
     const name = latin1(key);
-    this.database(index).setInteger(ref, name, 0, name.length, value, expireAtMs);
+    const db = this.database(index);
+    this.space.strings.setInteger(db, ref, name, 0, name.length, value, expireAtMs);
     const kept = expireAtMs === KEEP_EXPIRY ? (old?.expireAtMs ?? -1) : Math.max(-1, expireAtMs);
     this.states[index]!.set(key, { data: String(value), expireAtMs: kept });
   }
@@ -113,9 +113,24 @@ export class Model {
     const ref = this.look(index, key);
     const db = this.database(index);
     const oldLength = (old.data as string).length;
-    const entry = db.growText(ref, oldLength + text.length);
-    db.bytesOf(entry).set(latin1(text), db.textAt(entry) + oldLength);
+    const { strings } = this.space;
+    const length = oldLength + text.length;
+    const entry = strings.edit(db, ref, length, oldLength, length);
+    strings.textBytes(entry).set(latin1(text), strings.textAt(entry) + oldLength);
     this.states[index]!.set(key, { ...old, data: old.data + text });
+  }
+
+  /** SETRANGE of a string that exists. */
+  setRange(index: number, key: string, offset: number, text: string): void {
+    const old = this.value(index, key)!;
+    const ref = this.look(index, key);
+    const { strings } = this.space;
+    const end = offset + text.length;
+    const entry = strings.edit(this.database(index), ref, end, offset, end);
+    strings.textBytes(entry).set(latin1(text), strings.textAt(entry) + offset);
+    const before = (old.data as string).padEnd(end, "\0");
+    const data = before.slice(0, offset) + text + before.slice(end);
+    this.states[index]!.set(key, { ...old, data });
   }
 
   /** RPUSH or LPUSH. */
@@ -123,18 +138,16 @@ export class Model {
     const old = this.value(index, key);
     const ref = this.look(index, key);
     const db = this.database(index);
-    const { chain } = this.space;
-    if (ref === 0) chain.openNew();
-    else db.openListToWrite(ref);
+    const { lists } = this.space;
+    const list = ref === 0 ? lists.create() : lists.openToWrite(db, ref);
     for (const text of texts) {
       const bytes = latin1(text);
-      const size = this.#element.measure(bytes, 0, bytes.length);
-      if (atHead) chain.pushHead(this.#element, size);
-      else chain.pushTail(this.#element, size);
+      const element = list.given.setText(bytes, 0, bytes.length);
+      if (atHead) list.pushHead(element);
+      else list.pushTail(element);
     }
     const name = latin1(key);
-    if (ref === 0) db.addList(name, 0, name.length);
-    else db.closeList(ref);
+    db.putBack(list, name, 0, name.length);
     const before = (old?.data ?? []) as string[];
     const data = atHead ? [...texts.toReversed(), ...before] : [...before, ...texts];
     this.states[index]!.set(key, { data, expireAtMs: old?.expireAtMs ?? -1 });
@@ -145,12 +158,12 @@ export class Model {
     const old = this.value(index, key)!;
     const ref = this.look(index, key);
     const db = this.database(index);
-    const { chain } = this.space;
-    db.openListToWrite(ref);
-    const taken = Math.min(count, chain.length);
-    if (atHead) chain.trimHead(taken);
-    else chain.trimTail(taken);
-    db.closeList(ref);
+    const list = this.space.lists.openToWrite(db, ref);
+    const taken = Math.min(count, list.length);
+    if (taken < list.length) list.drop(taken, atHead);
+    else while (list.length > 0) list.popHead();
+    const name = latin1(key);
+    db.putBack(list, name, 0, name.length);
     const data = [...(old.data as string[])];
     data.splice(atHead ? 0 : data.length - taken, taken);
     if (data.length === 0) this.states[index]!.delete(key);
@@ -201,7 +214,7 @@ export class Model {
   }
 
   flush(index: number): void {
-    this.database(index).flush();
+    this.space.flush(index);
     this.states[index] = new Map();
   }
 
@@ -212,7 +225,7 @@ export class Model {
 
   /** Frees all that waits to be freed. */
   reapAll(): void {
-    while (this.space.reaping) this.space.reap(1000);
+    while (this.space.reaper.hasWork) this.space.reaper.freeSome(1000);
   }
 
   // ── Comparing ──────────────────────────────────────────────────────────────────────────────
@@ -228,25 +241,9 @@ export class Model {
   }
 
   #data(db: Database, ref: number): string | string[] {
-    const digits = new Uint8Array(20);
-    if (db.typeOf(ref) === LIST) {
-      const { chain } = this.space;
-      const texts: string[] = [];
-      db.openList(ref);
-      chain.seek(0);
-      for (let more = true; more; ) {
-        more = chain.readNext(this.#element);
-        const { bytes, from, high, isInteger: isNumber, length, low } = this.#element;
-        if (isNumber) texts.push(latin1Text(digits, 0, writeInt64(digits, 0, low, high)));
-        else texts.push(latin1Text(bytes, from, from + length));
-      }
-      return texts;
-    }
-    if (isInteger(db.metaOf(ref))) {
-      return latin1Text(digits, 0, writeInt64(digits, 0, db.integerLow(ref), db.integerHigh(ref)));
-    }
-    const at = db.textAt(ref);
-    return latin1Text(db.bytesOf(ref), at, at + db.textLength(ref));
+    if (db.typeOf(ref) === LIST) return textsOf(this.space.lists.open(ref));
+    const { bytes, from, length } = this.space.strings.open(ref);
+    return latin1Text(bytes, from, from + length);
   }
 
   /** All entries of a database that have not expired, as they are in memory. */
@@ -283,6 +280,22 @@ export class Model {
       }
     }
   }
+}
+
+/** The elements of an open list. */
+export function textsOf(list: List): string[] {
+  const texts: string[] = [];
+  list.seek(0);
+  for (let more = true; more; ) {
+    more = list.readNext(list.element);
+    texts.push(elementText(list.element));
+  }
+  return texts;
+}
+
+export function elementText(element: Element): string {
+  const text = new Uint8Array(element.isInteger ? 20 : element.length);
+  return latin1Text(text, 0, element.writeText(text, 0));
 }
 
 function sameData(a: Value["data"], b: Value["data"]): boolean {

@@ -67,6 +67,11 @@ const push: Operation = (model, random) => {
 };
 
 export const OPERATIONS: readonly Operation[] = [
+  withKey("string", (model, random, index, key) => {
+    const { length } = model.value(index, key)!.data;
+    const text = randomText(random).slice(0, 1 + random.below(70000));
+    model.setRange(index, key, random.below(length + 10), text);
+  }),
   set,
   set,
   set,
@@ -113,7 +118,7 @@ export const OPERATIONS: readonly Operation[] = [
     else if (random.below(100) === 0) model.flushAll();
   },
   (model, random) => model.advance(random.below(10 ** random.below(5))),
-  (model, random) => model.space.reap(1 + random.below(20)),
+  (model, random) => model.space.reaper.freeSome(1 + random.below(20)),
   (model, random) => {
     // What the server does between commands.
     for (const db of model.space.databases) {

@@ -15,7 +15,7 @@ const { space } = model;
 const { heap } = space;
 
 beforeEach(() => {
-  space.chain.setNodeLimit(-2);
+  space.lists.limit.set(-2);
   model.reset();
 });
 
@@ -51,7 +51,7 @@ describe("running out of memory", () => {
   test("changes nothing, at whatever block it happens", () =>
     forSeeds(60, (random) => {
       model.reset();
-      space.chain.setNodeLimit(pick(random, [-2, 2, 4]));
+      space.lists.limit.set(pick(random, [-2, 2, 4]));
       for (let i = 0; i < 20; i++) model.set(0, `k${i}`, "value".repeat(random.below(10)));
       for (let i = random.below(60); i > 0; i--) operate(model, random);
       let failures = 0;
@@ -83,7 +83,7 @@ describe("running out of memory", () => {
   test("removing, popping, persisting and expiring need no memory", () =>
     forSeeds(20, (random) => {
       model.reset();
-      space.chain.setNodeLimit(pick(random, [-2, 2]));
+      space.lists.limit.set(pick(random, [-2, 2]));
       for (let i = 0; i < 400; i++) operate(model, random);
       const end = runShort(heap, 0);
       try {
@@ -108,7 +108,7 @@ describe("running out of memory", () => {
               space.wheel.budget = 10;
               while (model.database(index).expireOne());
           }
-          space.reap(random.below(3));
+          space.reaper.freeSome(random.below(3));
           if (i % 20 === 0) model.check();
         }
       } finally {

@@ -11,7 +11,7 @@ const model = new Model();
 const { space } = model;
 
 beforeEach(() => {
-  space.chain.setNodeLimit(-2);
+  space.lists.limit.set(-2);
   model.reset();
 });
 
@@ -43,7 +43,7 @@ describe("a walk", () => {
   test("visits the state at its beginning, each entry once, whatever happens meanwhile", () =>
     forSeeds(40, (random) => {
       model.reset();
-      space.chain.setNodeLimit(pick(random, [-2, 2]));
+      space.lists.limit.set(pick(random, [-2, 2]));
       for (let i = random.below(600); i > 0; i--) operate(model, random);
       // One walk after the other, for each turns the marks over.
       for (let round = 0; round < 3; round++) {
@@ -93,13 +93,13 @@ describe("a walk", () => {
     walk.advance(20);
     model.flush(0);
     model.flushAll();
-    expect(space.reaping).toEqual(false);
-    space.reap(1000000);
+    expect(space.reaper.hasWork).toEqual(false);
+    space.reaper.freeSome(1000000);
     model.set(0, "k0", "after");
     model.check();
     while (!walk.advance(20));
     expect(seen).toEqual(expected);
-    expect(space.reaping).toEqual(true);
+    expect(space.reaper.hasWork).toEqual(true);
     model.reapAll();
     model.check();
   });

@@ -1,0 +1,14 @@
+/** The types of values: one object each. A type that is missing here does not compile. */
+import type { Space } from "../space.ts";
+import type { TypeName, ValueType } from "../value-type.ts";
+import { Lists } from "./lists.ts";
+import { Strings } from "./strings.ts";
+
+export interface Types extends Record<TypeName, ValueType> {
+  readonly string: Strings;
+  readonly list: Lists;
+}
+
+export function createTypes(space: Space): Types {
+  return { string: new Strings(space), list: new Lists(space) };
+}
