@@ -1,6 +1,5 @@
 /** Commands that write the data to disk, or take a value out and in. */
 
-import { HAS_EXPIRY, RECORD_BYTES } from "../memory/record.ts";
 import { Crc64 } from "../persistence/rdb/crc64.ts";
 import { RDB_VERSION, RDB_VERSION_MAX } from "../persistence/rdb/format.ts";
 import { RdbWriter } from "../persistence/rdb/writer.ts";
@@ -135,7 +134,7 @@ function restore(c: Context): void {
   const isExpired = expireAtMs >= 0 && expireAtMs <= c.nowMs;
   const present = c.lookupWrite(1);
   if (isExpired) value.discard();
-  else if (!c.keyspace.heap.hasRoomFor(RECORD_BYTES + HAS_EXPIRY + args.length[1]!)) {
+  else if (!db.hasRoomForKey(args.length[1]!)) {
     value.discard();
     reply.error(errors.OOM);
     return;

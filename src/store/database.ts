@@ -15,9 +15,11 @@ import {
   addExpiryWords,
   dropExpiryWords,
   HAS_EXPIRY,
+  HAS_HIGH,
   KEY_LENGTH_WORD,
   keyOffset,
   META_WORD,
+  RECORD_BYTES,
   VALUE_WORD,
 } from "../memory/record.ts";
 import { CLOCK_SHIFT, hasExpiry, LOW_MASK, MARK, TYPE_MASK, tailBytes } from "./entry.ts";
@@ -245,6 +247,11 @@ export class Database {
     } else if (isEmpty) this.removeEntry(value.entry);
     else value.store();
     return !isEmpty;
+  }
+
+  /** Whether an entry for a key of so many bytes can be had now, its value left aside. */
+  hasRoomForKey(keyBytes: number): boolean {
+    return this.#space.heap.hasRoomFor(RECORD_BYTES + HAS_HIGH + HAS_EXPIRY + keyBytes);
   }
 
   // ── Whole keys ─────────────────────────────────────────────────────────────────────────────

@@ -6,9 +6,9 @@
  *   0 table | 1 timing wheel (0: no key has an expiry yet) | 2, 3 unused
  */
 import type { Clock } from "../base/clock.ts";
+import { Hash } from "../base/key-hash.ts";
 import type { Random } from "../base/random.ts";
 import { Heap, SEGMENT_SHIFT, UNIT_MASK } from "../memory/heap.ts";
-import { Hash } from "../base/key-hash.ts";
 import { Table } from "../memory/table.ts";
 import { TimingWheel } from "../memory/timing-wheel.ts";
 import { typeIndex } from "./entry.ts";

@@ -33,6 +33,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "persistence/rdb/crc64.ts",
     "persistence/journal.ts",
     "persistence/rdb/format.ts",
+    "persistence/snapshot/entry-writer.ts",
     "persistence/snapshot/reader.ts",
     "persistence/rdb/writer.ts",
   ],
