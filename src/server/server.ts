@@ -198,7 +198,7 @@ export class Server implements Parts, Services<Connection> {
       periodMs: () => 1000 / config.number("hz"),
     });
     this.expiry = this.background;
-    keyspace.onExpired = (database, ref) => {
+    keyspace.hooks.removed = (database, ref) => {
       propagation.deleteKey(database, ref);
       this.events.expired(database, ref);
     };
