@@ -115,10 +115,17 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "persistence/replication-offset.ts",
     "persistence/transaction-reader.ts",
   ],
-  "persistence/snapshot": [
-    "persistence/rdb",
-    "persistence/damage-error.ts",
-    "persistence/files.ts",
+  "persistence/snapshot": ["persistence/rdb", "persistence/values", "persistence/files.ts"],
+  "persistence/values": ["persistence/rdb"],
+  "persistence/rdb": ["persistence/damage-error.ts"],
+  // The keyspace puts the types together; they know entries and what all databases share.
+  store: ["store/types"],
+  "store/types": [
+    "store/database.ts",
+    "store/entry.ts",
+    "store/space.ts",
+    "store/value-digest.ts",
+    "store/value-type.ts",
   ],
   cli: ["cli/modes"],
   "cli/modes": ["cli"],
