@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { COMMANDS } from "../src/commands/index.ts";
 import type { CommandSpec } from "../src/commands/spec/command.ts";
 import { syntaxText } from "../src/commands/spec/syntax.ts";
-import { DIRECTIVES } from "../src/server/configuration/directives.ts";
+import { DIRECTIVE_GROUPS } from "../src/server/configuration/directives/index.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const BEGIN = "<!-- commands: written by scripts/reference.ts -->";
@@ -53,35 +53,48 @@ Behaviour, replies and error texts are those of Redis 7.2, in RESP2 and, after \
 ${tables.join("\n")}`;
 }
 
+const WHEN = {
+  always: "",
+  protected: "if `enable-protected-configs` allows it",
+  "at start": "at the start",
+};
+
 function configurationPage(): string {
-  const groups = Map.groupBy(DIRECTIVES, ([, { group }]) => group);
-  const tables = [...groups].map(([group, entries]) => {
-    const rows = entries.map(([name, { about, alias, directive, fixed }]) => {
-      const given = directive.default === "" ? "" : `\`${cell(directive.default)}\``;
-      const choices =
-        directive.kind === "choice"
-          ? `: ${directive.choices.map((c) => `\`${c}\``).join(" ")}`
-          : "";
-      const other = alias === undefined ? "" : ` (or \`${alias}\`)`;
-      return `| \`${name}\`${other} | ${given} | ${cell(about)}${choices} | ${fixed ? "at the start" : ""} |`;
+  const tables = Object.entries(DIRECTIVE_GROUPS).map(([group, directives]) => {
+    const rows = Object.entries(directives).map(([name, directive]) => {
+      const { about, aliases, choices, settable } = directive;
+      const value = directive.defaultText ?? directive.show(directive.default);
+      const given = value === "" ? "" : `\`${cell(value)}\``;
+      const list = choices === undefined ? "" : `: ${choices.map((c) => `\`${c}\``).join(" ")}`;
+      const names = [name, ...aliases].map((one) => `\`${one}\``);
+      return `| ${names.join(" or ")} | ${given} | ${cell(about)}${list} | ${WHEN[settable]} |`;
     });
     const head = "| directive | default | | set |\n| --- | --- | --- | --- |";
     return `## ${group}\n\n${head}\n${rows.join("\n")}\n`;
   });
-  return `<!-- Written by scripts/reference.ts from src/server/configuration/directives.ts. -->
+  return `<!-- Written by scripts/reference.ts from src/server/configuration/directives. -->
 
 # Configuration
 
 \`\`\`sh
-./stormdb server [file.conf] [--name value ...]
+./stormdb server [file.conf] [-] [--name value ...]
 \`\`\`
 
-The file has the syntax of \`redis.conf\`, and directives have Redis's names, defaults and limits;
-\`--name value\` goes before the file. A directive that is unknown or has a bad value stops the start
-with a line that names it, and exit code 1. \`./stormdb server --help\` lists all of them.
+The file has the syntax of \`redis.conf\`, and directives have Redis's names, defaults and limits; \`-\`
+reads the same from standard input. \`--name value\` overrides both. The default files of Redis 2.8 to
+8.0, of Debian's package and of Valkey 8 can be used as they are. What is unknown, wrong or missing in
+StormDB stops the start with exit code 1, and every such line is named with its file and number.
+\`./stormdb server --help\` lists all directives.
 
-\`CONFIG GET\`, \`CONFIG SET\` and \`CONFIG REWRITE\` work on them at run time, except on those that
-the last column says are set at the start. Amounts of memory take units: \`64mb\`, \`1gb\`.
+\`CONFIG GET\`, \`CONFIG SET\` and \`CONFIG REWRITE\` work on them while the server runs. The last column
+names those that \`CONFIG SET\` does not change, or only if the protected directives may be set: that
+keeps somebody who can send commands from choosing the files that the server writes. A \`CONFIG SET\` of
+several directives changes all of them or none. \`dir\` cannot be changed while \`appendonly\` is \`yes\`.
+Amounts of memory take units: \`64mb\`, \`1gb\`.
+
+A relative path starts in \`dir\`, and \`dir\` itself where the server is started. \`include\` reads another
+file in its place, up to 16 deep. \`rename-command\` holds for clients: files and the primary use both
+names.
 
 ${tables.join("\n")}`;
 }

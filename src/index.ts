@@ -8,10 +8,11 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { byteText } from "./base/byte-text.ts";
 import { Clock } from "./base/clock.ts";
 import { Log } from "./base/log.ts";
-import { byteText, Config } from "./server/configuration/config.ts";
-import { DIRECTIVES } from "./server/configuration/directives.ts";
+import { Config } from "./server/configuration/config.ts";
+import { DIRECTIVES, findDirective } from "./server/configuration/directives/index.ts";
 import { Server } from "./server/server.ts";
 
 /** Thirty thousand years; later times would not fit into a Date before long. */
@@ -89,7 +90,7 @@ export async function createServer(options: CreateServerOptions = {}): Promise<E
   const given = Object.entries({ port, bind: host, save: "", ...directives }).map(
     ([name, value]) => [name, words(name, value)] as const,
   );
-  const config = new Config("", [], { directives: given });
+  const config = new Config({ directives: given });
   const hasFolder = given.some(([name]) => name.toLowerCase() === "dir");
   // Else a dump.rdb that happens to lie in the working folder would be its data.
   if (!hasFolder) config.keep("dir", byteText(mkdtempSync(join(tmpdir(), "stormdb-"))));
@@ -137,7 +138,7 @@ export async function createServer(options: CreateServerOptions = {}): Promise<E
     ending ??= end();
     return ending;
   };
-  const reached = reachable(config.words("bind")[0]!);
+  const reached = reachable(config.value("bind")[0] ?? "");
   return {
     host: reached,
     port: server.port,
@@ -156,8 +157,9 @@ export async function createServer(options: CreateServerOptions = {}): Promise<E
 /** The words of a directive's value: some take several, and an empty value is one too. */
 function words(name: string, value: string | number | boolean): string[] {
   const text = value === true ? "yes" : value === false ? "no" : String(value);
-  const takesSeveral = DIRECTIVES.get(name)?.directive.kind === "words";
-  return takesSeveral && text !== "" ? text.split(" ") : [text];
+  const directive = findDirective(name);
+  const isList = directive !== undefined && DIRECTIVES[directive].isList;
+  return isList && text !== "" ? text.split(" ") : [text];
 }
 
 /** How clients on this machine reach what `bind` says. */

@@ -3,6 +3,8 @@
 import { basename } from "node:path";
 import { REDIS_VERSION, STORMDB_VERSION } from "./version.ts";
 
+const VERSION = `StormDB ${STORMDB_VERSION} (Redis ${REDIS_VERSION})\n`;
+
 const USAGE = `StormDB ${STORMDB_VERSION}, an in-memory database that speaks Redis ${REDIS_VERSION}
 
 Usage: stormdb <command> [arguments]
@@ -14,7 +16,7 @@ Commands:
   benchmark
            load a server and report how fast it is
   check-aof, check-rdb
-           check files of data, and mend a torn end
+           check data files, and repair a truncated end
 
   stormdb <command> --help tells more.
 `;
@@ -23,6 +25,10 @@ async function run(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
   switch (command) {
     case "server": {
+      if (rest[0] === "--version" || rest[0] === "-v") {
+        process.stdout.write(VERSION);
+        return 0;
+      }
       const { runServer, serverUsage } = await import("./server/main.ts");
       if (rest[0] === "--help" || rest[0] === "-h") {
         process.stdout.write(serverUsage());
@@ -54,7 +60,7 @@ async function run(args: readonly string[]): Promise<number> {
     }
     case "--version":
     case "-v":
-      process.stdout.write(`StormDB ${STORMDB_VERSION} (Redis ${REDIS_VERSION})\n`);
+      process.stdout.write(VERSION);
       return 0;
     case "--help":
     case "-h":

@@ -77,7 +77,7 @@ function configSet(c: Context): void {
     pairs.push([args.text(i), args.text(i + 1)]);
     if (c.server.config.isSecret(args.text(i))) c.secrets.push(i + 1);
   }
-  replyOkOr(c, c.server.config.set(pairs));
+  replyOkOr(c, c.server.config.set(pairs, c.client.isLocal));
 }
 
 function configResetstat(c: Context): void {

@@ -69,7 +69,7 @@ export interface PersistenceFigures {
 export class Persistence {
   readonly #space: Keyspace;
   readonly #log: Log;
-  #settings: PersistenceSettings;
+  readonly #settings: PersistenceSettings;
   readonly #propagation: PropagationService;
   readonly #runner: SnapshotRunner;
   readonly #exports: SnapshotExports;
@@ -134,9 +134,8 @@ export class Persistence {
   }
 
   /** The configuration has changed. */
-  configure(settings: PersistenceSettings): void {
-    this.#settings = settings;
-    this.appendLog.configure();
+  settingsChanged(): void {
+    this.appendLog.settingsChanged();
     this.#updateRefusal();
   }
 

@@ -186,7 +186,7 @@ export class Replication {
     this.#backlog = null;
   }
 
-  configure(): void {
+  settingsChanged(): void {
     if (this.#backlog !== null) this.#backlog.sizeBytes = this.#options.settings().backlogBytes;
   }
 

@@ -1,90 +1,179 @@
-/** What a change of a directive does: parts of the server keep its value in a form of their own. */
-import type { LogLevel } from "../base/log.ts";
-import { parseEventClasses } from "../commands/events.ts";
-import { type Config, outputLimits } from "./configuration/config.ts";
-import { persistenceSettings } from "./configuration/persistence-settings.ts";
+/**
+ * Who uses the value of a directive: whoever reads it from the configuration when it is needed, and
+ * the parts below, which have something to do when it changes. No part learns of values otherwise.
+ */
+import { accessSync, constants, readdirSync } from "node:fs";
+import { getSystemErrorMap } from "node:util";
+import type { FailedChange } from "./configuration/config.ts";
+import type { DirectiveName } from "./configuration/directives/index.ts";
 import type { Parts } from "./parts.ts";
+import { clientsMax } from "./process/open-files.ts";
+import { showTitle } from "./process/title.ts";
 
-/** Replication's own settings and what follows from them. */
+/** With what replication does beside its settings. */
 interface ConfiguredParts extends Parts {
-  readonly replication: Parts["replication"] & { configure(): void };
+  readonly replication: Parts["replication"] & { updateExpiry(): void; updateRefusals(): void };
 }
 
-type Effect = (parts: Parts, config: Config) => void;
+/** Says why the server cannot take the new values, or ""; called again when they are the old ones. */
+type Action = (parts: ConfiguredParts) => string;
 
-/** Directives that are not here are read where they are needed. */
-const EFFECTS: Readonly<Record<string, Effect>> = {
-  loglevel: ({ log }, config) => {
-    log.level = config.text("loglevel") as LogLevel;
-  },
-  logfile: ({ log }, config) => {
-    log.file = config.unicode("logfile");
-  },
-  maxmemory: ({ refusals }, config) => {
-    refusals.memoryMax = config.number("maxmemory");
-  },
-  "latency-tracking": ({ timing }, config) => {
-    timing.tracking = config.flag("latency-tracking");
-  },
-  "proto-max-bulk-len": ({ intake }, config) => {
-    intake.bulkBytesMax = config.number("proto-max-bulk-len");
-  },
-  "client-query-buffer-limit": ({ intake }, config) => {
-    intake.queryBytesMax = config.number("client-query-buffer-limit");
-  },
-  "client-output-buffer-limit": ({ output }, config) => {
-    const limits = [...outputLimits(config.text("client-output-buffer-limit"))];
-    output.limits = new Map(
-      limits.map(
-        ([kind, [hardBytes, softBytes, softSeconds]]) =>
-          [kind, { hardBytes, softBytes, softSeconds }] as const,
-      ),
-    );
-  },
-  requirepass: ({ clients }, config) => {
-    // Without a password there is nothing that a client could be asked for.
-    if (config.text("requirepass") !== "") return;
-    for (const client of clients.all.values()) client.authenticated = true;
-  },
-  "notify-keyspace-events": (parts, config) => {
-    parts.events.setClasses(parseEventClasses(config.text("notify-keyspace-events")));
-    parts.hookAdded();
-  },
-  "list-max-listpack-size": ({ keyspace }, config) => {
-    keyspace.lists.limit.set(config.number("list-max-listpack-size"));
-  },
-  "slowlog-log-slower-than": ({ slowlog }, config) => {
-    const usec = config.number("slowlog-log-slower-than");
-    slowlog.thresholdUsec = usec < 0 ? Number.POSITIVE_INFINITY : usec;
-  },
-  "slowlog-max-len": ({ slowlog }, config) => {
-    slowlog.setLengthMax(config.number("slowlog-max-len"));
-  },
-  "latency-monitor-threshold": ({ latency }, config) => {
-    latency.thresholdMs = config.number("latency-monitor-threshold");
-  },
-};
+/** What has to be done when CONFIG SET changes a value, and may fail. The order is that of the table. */
+const ACTIONS: readonly (readonly [readonly DirectiveName[], Action])[] = [
+  [["maxclients"], checkClientsMax],
+  [["port"], ({ listeners }) => listeners.reopen("port")],
+  [["bind"], ({ listeners }) => listeners.reopen("bind")],
+  [["dir"], checkFolder],
+  [["appendonly"], switchAppendOnly],
+];
 
-/** Called once, when all parts are there. */
+/** Parts that keep a value in a form of their own; set at the start and when it changes. */
+const COPIES: readonly (readonly [readonly DirectiveName[], (parts: ConfiguredParts) => void])[] = [
+  [
+    ["loglevel"],
+    ({ config, log }) => {
+      log.level = config.text("loglevel");
+    },
+  ],
+  [
+    ["logfile"],
+    ({ config, log }) => {
+      log.file = config.unicode("logfile");
+    },
+  ],
+  [
+    ["maxmemory"],
+    ({ config, refusals }) => {
+      refusals.memoryMax = config.number("maxmemory");
+    },
+  ],
+  [
+    ["latency-tracking"],
+    ({ config, timing }) => {
+      timing.tracking = config.flag("latency-tracking");
+    },
+  ],
+  [
+    ["proto-max-bulk-len"],
+    ({ config, intake }) => {
+      intake.bulkBytesMax = config.number("proto-max-bulk-len");
+    },
+  ],
+  [
+    ["client-query-buffer-limit"],
+    ({ config, intake }) => {
+      intake.queryBytesMax = config.number("client-query-buffer-limit");
+    },
+  ],
+  [
+    ["client-output-buffer-limit"],
+    ({ config, output }) => {
+      output.limits = new Map(Object.entries(config.value("client-output-buffer-limit")));
+    },
+  ],
+  [
+    ["requirepass"],
+    ({ clients, config }) => {
+      // Without a password there is nothing that a client could be asked for.
+      if (config.text("requirepass") !== "") return;
+      for (const client of clients.all.values()) client.authenticated = true;
+    },
+  ],
+  [
+    ["notify-keyspace-events"],
+    (parts) => {
+      parts.events.setClasses(parts.config.value("notify-keyspace-events"));
+      parts.hookAdded();
+    },
+  ],
+  [
+    ["list-max-listpack-size"],
+    ({ config, keyspace }) => {
+      keyspace.lists.limit.set(config.number("list-max-listpack-size"));
+    },
+  ],
+  [
+    ["slowlog-log-slower-than"],
+    ({ config, slowlog }) => {
+      const usec = config.number("slowlog-log-slower-than");
+      slowlog.thresholdUsec = usec < 0 ? Number.POSITIVE_INFINITY : usec;
+    },
+  ],
+  [
+    ["slowlog-max-len"],
+    ({ config, slowlog }) => slowlog.setLengthMax(config.number("slowlog-max-len")),
+  ],
+  [
+    ["latency-monitor-threshold"],
+    ({ config, latency }) => {
+      latency.thresholdMs = config.number("latency-monitor-threshold");
+    },
+  ],
+  [
+    ["appendfsync", "save", "stop-writes-on-bgsave-error"],
+    ({ persistence }) => persistence.settingsChanged(),
+  ],
+  [["repl-backlog-size"], ({ replication }) => replication.core.settingsChanged()],
+  [["replica-read-only"], ({ replication }) => replication.updateExpiry()],
+  [
+    [
+      "replica-read-only",
+      "replica-serve-stale-data",
+      "min-replicas-to-write",
+      "min-replicas-max-lag",
+    ],
+    ({ replication }) => replication.updateRefusals(),
+  ],
+  [
+    ["proc-title-template", "port", "bind"],
+    ({ config, listeners }) => showTitle(config, listeners.port),
+  ],
+];
+
+/** To be called once, when all parts are there. */
 export function applyDirectives(parts: ConfiguredParts): void {
-  for (const effect of Object.values(EFFECTS)) effect(parts, parts.config);
-  applyGroups(parts);
+  for (const [, copy] of COPIES) copy(parts);
 }
 
-/** The directive has been changed. */
-export function applyDirective(parts: ConfiguredParts, name: string): void {
-  applyGroups(parts);
-  EFFECTS[name]?.(parts, parts.config);
-  if (name === "appendonly") switchAppendOnly(parts);
+/** The directives have been changed; returns the one that the server cannot take, or null. */
+export function directivesChanged(
+  parts: ConfiguredParts,
+  changed: ReadonlySet<DirectiveName>,
+): FailedChange | null {
+  for (const [names, act] of ACTIONS) {
+    const name = names.find((one) => changed.has(one));
+    const reason = name === undefined ? "" : act(parts);
+    if (reason !== "") return { name: name!, reason };
+  }
+  for (const [names, copy] of COPIES) if (names.some((name) => changed.has(name))) copy(parts);
+  return null;
 }
 
-/** Persistence and replication take their settings as one object. */
-function applyGroups(parts: ConfiguredParts): void {
-  parts.persistence.configure(persistenceSettings(parts.config));
-  parts.replication.configure();
+function checkClientsMax({ config }: Parts): string {
+  const possible = clientsMax();
+  return config.number("maxclients") <= possible
+    ? ""
+    : `The operating system is not able to handle the specified number of clients, try with ${possible}`;
 }
 
-function switchAppendOnly({ config, log, persistence }: Parts): void {
+function checkFolder({ config, persistence }: Parts): string {
+  const folder = config.unicode("dir");
+  // Its parts would be in two folders, and the next start would find only some of them.
+  if (persistence.aofEnabled) return "can't change dir while appendonly is yes";
+  try {
+    // All paths are absolute: the process stays where it is, and a relative logfile with it.
+    readdirSync(folder);
+    accessSync(folder, constants.X_OK);
+  } catch (error) {
+    const text = getSystemErrorMap().get((error as { errno?: number }).errno ?? 0)?.[1] ?? "";
+    return text === "" ? (error as Error).message : `${text[0]!.toUpperCase()}${text.slice(1)}`;
+  }
+  return "";
+}
+
+function switchAppendOnly({ config, log, persistence }: Parts): string {
   const error = persistence.setAppendOnly(config.flag("appendonly"));
-  if (error !== "") log.warning(`Can't switch the append only file: ${error}`);
+  if (error === "") return "";
+  log.warning(`Can't switch the append-only file: ${error}`);
+  return "Unable to turn on AOF. Check server logs.";
 }

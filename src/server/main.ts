@@ -1,119 +1,155 @@
-/** `stormdb server`: reads arguments, starts a server and waits for its end. */
-import { appendFileSync, readFileSync } from "node:fs";
+/** `stormdb server`: reads the configuration, starts a server and waits for its end. */
+import { appendFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { humanBytes } from "../base/human-bytes.ts";
 import { Log } from "../base/log.ts";
 import { STORMDB_VERSION } from "../version.ts";
-import { Config, ConfigError, type Given } from "./configuration/config.ts";
-import { DIRECTIVES } from "./configuration/directives.ts";
+import { Config, ConfigError, type DirectiveValues } from "./configuration/config.ts";
+import { DIRECTIVE_GROUPS } from "./configuration/directives/index.ts";
+import { parseCommandLine, readStandardInput, SourceError } from "./configuration/sources.ts";
 import { surviveFaults } from "./faults.ts";
+import { isInBackground, startInBackground, tellStarter } from "./process/daemon.ts";
+import { clientsMax, openFilesMax } from "./process/open-files.ts";
+import { DAEMON_PID_FILE, removePidFile, writePidFile } from "./process/pid-file.ts";
+import { supervisorOf, tellSupervisor } from "./process/supervision.ts";
+import { allowTitle, showTitle } from "./process/title.ts";
 import { Server } from "./server.ts";
 
 /** The text of --help, with every directive. */
 export function serverUsage(): string {
-  const width = Math.max(...[...DIRECTIVES.keys()].map((name) => name.length));
-  const groups = Map.groupBy(DIRECTIVES, ([, { group }]) => group);
-  const list = [...groups].map(([group, entries]) => {
-    const lines = entries.map(([name, { about, directive }]) => {
-      const value = directive.default === "" ? "" : ` (${directive.default})`;
-      return `  ${name.padEnd(width)}  ${about}${value}\n`;
+  const groups = Object.entries(DIRECTIVE_GROUPS);
+  const width = Math.max(...groups.flatMap(([, group]) => Object.keys(group).map((n) => n.length)));
+  const list = groups.map(([title, group]) => {
+    const lines = Object.entries(group).map(([name, { about, ...directive }]) => {
+      const value = directive.defaultText ?? directive.show(directive.default);
+      return `  ${name.padEnd(width)}  ${about}${value === "" ? "" : ` (${value})`}\n`;
     });
-    return `\n${group}:\n${lines.join("")}`;
+    return `\n${title}:\n${lines.join("")}`;
   });
-  return `Usage: stormdb server [file.conf] [--name value ...]
+  return `Usage: stormdb server [file.conf] [-] [--name value ...]
 
-Starts a server. The file has the syntax of redis.conf; every directive can also be given as
---name value, which goes before the file's.
+Starts a server. The file has the syntax of redis.conf; - reads the same from standard input. Every
+directive can also be given as --name value, which overrides what file and standard input say.
 
 Examples:
   stormdb server
   stormdb server --port 7777 --requirepass secret
   stormdb server stormdb.conf --loglevel verbose
+  echo "port 7777" | stormdb server -
 
-Directives, and what they are if nobody says otherwise:
+Directives and their defaults:
 ${list.join("")}`;
 }
 
 /** Runs until the server has stopped; resolves to the exit code. */
 export async function runServer(args: readonly string[]): Promise<number> {
-  const hasFile = args.length > 0 && !args[0]!.startsWith("--");
   let config: Config;
+  let standardInput = "";
   try {
-    const file = hasFile ? args[0]! : "";
-    config = new Config(file, hasFile ? args.slice(1) : args, { defaults: imageDefaults() });
+    const commandLine = parseCommandLine(args);
+    if (commandLine.readsStandardInput) standardInput = readStandardInput();
+    config = new Config({ defaults: imageDefaults(), commandLine, standardInput });
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`stormdb: ${error.message}\n`);
-    return 1;
+    if (error instanceof ConfigError) return fail(error.problems);
+    if (error instanceof SourceError) return fail([error.message]);
+    throw error;
   }
+  const supervisor = supervisorOf(config.text("supervised"));
+  const isDaemon = config.flag("daemonize") && supervisor === "no";
+  if (isDaemon && !isInBackground()) return startInBackground(args, standardInput);
   const unusable = unusablePath(config);
-  if (unusable !== "") {
-    process.stderr.write(`stormdb: ${unusable}\n`);
-    return 1;
-  }
+  if (unusable !== "") return fail([unusable]);
+
   const log = new Log();
   surviveFaults(log);
   const stopped = Promise.withResolvers<number>();
   const server = new Server({ config, log, onStopped: stopped.resolve });
   log.notice(`StormDB ${STORMDB_VERSION} is starting, pid ${process.pid}`);
+  for (const note of config.notes) log.verbose(note);
   limitClients(config, log);
   warnOfMemory(server, log);
   if (config.file === "") log.notice("No config file given: using the defaults");
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () =>
-      server.shutdown({ mode: "default", force: false, now: false, caller: null }),
-    );
-  }
-  // A terminal that is closed, or a reader of the log that goes away, does not end the server.
-  process.on("SIGHUP", () => {});
-  process.stdout.on("error", () => {});
-  let ready: boolean;
+  handleSignals(server);
+  const pidFile = resolve(config.unicode("pidfile") || (isDaemon ? DAEMON_PID_FILE : "."));
+  const hasPidFile = isDaemon || config.text("pidfile") !== "";
+  if (hasPidFile) writePidFile(pidFile, log);
   try {
     // It may be told to stop while it is still loading.
-    ready = await Promise.race([
+    const isReady = await Promise.race([
       server.start().then(() => true),
       stopped.promise.then(() => false),
     ]);
+    if (isReady) {
+      tellReady(server, log);
+      tellSupervisor(supervisor, log);
+      if (isDaemon) tellStarter();
+    }
+    return await stopped.promise;
   } catch (error) {
     log.warning((error as Error).message);
     server.stop();
-    process.stderr.write(`stormdb: ${(error as Error).message}\n`);
-    return 1;
+    return fail([(error as Error).message]);
+  } finally {
+    if (hasPidFile) removePidFile(pidFile);
   }
-  if (ready && server.port > 0) log.notice(`Ready to accept connections on port ${server.port}`);
-  if (ready && config.text("unixsocket") !== "") {
-    log.notice(`Ready to accept connections on ${config.unicode("unixsocket")}`);
+}
+
+function fail(problems: readonly string[]): number {
+  const shown = problems.slice(0, PROBLEMS_SHOWN);
+  for (const problem of shown) process.stderr.write(`stormdb: ${problem}\n`);
+  const more = problems.length - shown.length;
+  if (more > 0) process.stderr.write(`stormdb: and ${more} more\n`);
+  return 1;
+}
+
+const PROBLEMS_SHOWN = 100;
+
+function tellReady({ config, port }: Server, log: Log): void {
+  if (port > 0) log.notice(`Ready to accept connections on port ${port}`);
+  const socket = config.unicode("unixsocket");
+  if (socket !== "") log.notice(`Ready to accept connections on ${socket}`);
+  allowTitle();
+  showTitle(config, port);
+}
+
+function handleSignals(server: Server): void {
+  for (const [signal, directive] of [
+    ["SIGTERM", "shutdown-on-sigterm"],
+    ["SIGINT", "shutdown-on-sigint"],
+  ] as const) {
+    process.on(signal, () => {
+      const options = server.config.value(directive);
+      const mode = options.find((option) => option === "save" || option === "nosave");
+      server.shutdown({
+        mode: mode ?? "default",
+        force: options.includes("force"),
+        now: options.includes("now"),
+        caller: null,
+      });
+    });
   }
-  return stopped.promise;
+  // A closed terminal, a reader of the log that goes away, or an alarm does not end the server.
+  for (const signal of ["SIGHUP", "SIGPIPE", "SIGALRM"] as const) process.on(signal, () => {});
+  process.stdout.on("error", () => {});
 }
 
 /**
  * A container is reached over the network or not at all, so its image turns protected mode off, and
  * for every command that one gives it.
  */
-function imageDefaults(): Given {
+function imageDefaults(): DirectiveValues {
   const mode = process.env.STORMDB_PROTECTED_MODE;
   return mode ? [["protected-mode", [mode]]] : [];
 }
 
-/** Descriptors for everything that is not a client. */
-const OTHER_FILES = 32;
-
 /** Lowers maxclients to what the system's limit on open files allows. */
 function limitClients(config: Config, log: Log): void {
-  let limits: string;
-  try {
-    limits = readFileSync("/proc/self/limits", "latin1");
-  } catch {
-    // Only Linux tells it in this way.
-    return;
-  }
-  const files = Number(/^Max open files +(\d+)/m.exec(limits)?.[1]);
   const wanted = config.number("maxclients");
-  const possible = Math.max(1, files - OTHER_FILES);
-  if (!(possible < wanted)) return;
-  config.set([["maxclients", String(possible)]]);
+  const possible = clientsMax();
+  if (possible >= wanted) return;
+  config.keep("maxclients", possible);
   log.warning(
-    `maxclients is ${possible} and not ${wanted}: the system's limit on open files is ${files}`,
+    `maxclients has been reduced from ${wanted} to ${possible}: the system's limit on open files is ${openFilesMax()} (see ulimit -n)`,
   );
 }
 

@@ -9,7 +9,7 @@ import { temporaryName } from "../persistence/files.ts";
 import * as errors from "../protocol/errors.ts";
 import { Failover, hostOf } from "../replication/failover.ts";
 import type { Peer } from "../replication/replica-feeds.ts";
-import { Replication, type ReplicationSettings } from "../replication/replication.ts";
+import { Replication } from "../replication/replication.ts";
 import { replicationSettings } from "./configuration/replication-settings.ts";
 import type { Connection } from "./connections/connection.ts";
 import type { Output } from "./connections/output.ts";
@@ -65,7 +65,6 @@ export class ServerReplication implements ReplicationService<Connection> {
   readonly failoverState: Failover;
   readonly ackWaits: AckWaits;
   readonly #primaryClient: PrimaryClient;
-  #settings: ReplicationSettings;
 
   /** `parts` need not be complete yet. */
   constructor(parts: Parts) {
@@ -78,14 +77,15 @@ export class ServerReplication implements ReplicationService<Connection> {
       () => this.core.link?.lastIoMs ?? 0,
     );
     this.#primaryClient = primaryClient;
-    this.#settings = this.#readSettings();
+    // The port that it listens on is known only when it does.
+    const settings = replicationSettings(config, () => parts.listeners.port);
     this.core = new Replication({
       clock,
       log,
       secrets,
       dataSet: persistence,
       propagation,
-      settings: () => this.#settings,
+      settings: () => settings,
       temporaryPath: () => temporaryName(join(config.unicode("dir"), "temp-sync")),
       apply: (request) => primaryClient.run(request),
       applied: {
@@ -125,20 +125,6 @@ export class ServerReplication implements ReplicationService<Connection> {
       takeBack: () => this.promote(),
       log: (message) => log.notice(message),
     });
-  }
-
-  /** Directives may have changed. */
-  configure(): void {
-    this.#settings = this.#readSettings();
-    this.core.configure();
-    this.updateRefusals();
-    this.updateExpiry();
-  }
-
-  #readSettings(): ReplicationSettings {
-    const { config } = this.#parts;
-    // The port that it listens on is known only when it does.
-    return replicationSettings(config, () => this.#parts.listeners.port);
   }
 
   get isReplica(): boolean {
@@ -182,12 +168,12 @@ export class ServerReplication implements ReplicationService<Connection> {
   }
 
   promote(): void {
-    this.#parts.config.keep("replicaof", "");
+    this.#parts.config.keep("replicaof", null);
     this.core.promote();
   }
 
   #remember(host: string, port: number): void {
-    this.#parts.config.keep("replicaof", `${host} ${port}`);
+    this.#parts.config.keep("replicaof", { host, port });
   }
 
   #roleChanged(): void {

@@ -15,12 +15,11 @@ import { Keyspace } from "../store/keyspace.ts";
 import { Clients } from "./clients.ts";
 import type { Config } from "./configuration/config.ts";
 import { persistenceSettings } from "./configuration/persistence-settings.ts";
-import { configuredPrimary } from "./configuration/replication-settings.ts";
 import type { Connection } from "./connections/connection.ts";
 import { HangUp } from "./connections/hang-up.ts";
 import { Listeners } from "./connections/listeners.ts";
 import { Output } from "./connections/output.ts";
-import { applyDirective, applyDirectives } from "./directive-effects.ts";
+import { applyDirectives, directivesChanged } from "./directive-effects.ts";
 import { Access } from "./execution/access.ts";
 import { Blocking } from "./execution/blocking.ts";
 import { AttackLog } from "./execution/cross-protocol.ts";
@@ -69,7 +68,7 @@ export class Server implements Parts, Services<Connection> {
   readonly secrets: SecretSource;
   readonly runId: string;
   readonly startedMs: number;
-  readonly commands = new CommandTable(COMMANDS);
+  readonly commands: CommandTable;
   readonly keyspace: Keyspace;
   readonly slowlog = new Slowlog();
   readonly latency = new LatencyMonitor();
@@ -113,6 +112,7 @@ export class Server implements Parts, Services<Connection> {
     const log = options.log ?? new Log();
     const secrets = secretsFor(options.seed);
     this.config = config;
+    this.commands = new CommandTable(COMMANDS).renamed(config.value("rename-command"));
     this.clock = clock;
     this.log = log;
     this.secrets = secrets;
@@ -245,6 +245,7 @@ export class Server implements Parts, Services<Connection> {
     this.rates = new Rates(() => this.#totals());
     this.listeners = new Listeners({
       config,
+      log,
       clientCount: () => this.clients.all.size,
       admit: (origin) => this.clients.admit(origin),
       onData: (client, chunk) => this.clients.receive(client, chunk),
@@ -254,7 +255,7 @@ export class Server implements Parts, Services<Connection> {
     });
     this.#ticks = new Ticks(this);
     applyDirectives(this);
-    config.onChange((name) => applyDirective(this, name));
+    config.onChange((changed) => directivesChanged(this, changed));
     this.startupRuntimeBytes = residentBytes() - keyspace.heap.residentBytes;
   }
 
@@ -309,7 +310,7 @@ export class Server implements Parts, Services<Connection> {
     }
     this.#ticks.start();
     await persistence.load();
-    const primary = configuredPrimary(config);
+    const primary = config.value("replicaof");
     const { offset } = persistence.loader;
     if (offset !== null) replication.core.restore(offset, primary !== null);
     if (primary !== null) replication.replicateFrom(primary.host, primary.port);

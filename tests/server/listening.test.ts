@@ -278,7 +278,7 @@ describe.skipIf(skips(process.platform === "linux" ? "" : "it needs Linux"))(
       clients[0]!.write("SHUTDOWN NOSAVE\r\n");
       expect(await child.exited).toEqual(0);
       expect(await child.stdout.text()).toContain(
-        "maxclients is 32 and not 10000: the system's limit on open files is 64",
+        "maxclients has been reduced from 10000 to 32: the system's limit on open files is 64",
       );
       for (const client of clients) client.close();
       rmSync(folder, { recursive: true });

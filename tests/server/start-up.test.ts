@@ -103,8 +103,9 @@ const REFUSED: readonly (readonly [readonly string[], string])[] = [
     ["--databases", "0"],
     "bad value '0' for 'databases': argument must be between 1 and 1024 inclusive",
   ],
+  [["missing.conf", "stray"], "unexpected argument 'stray' (directives are given as --name value)"],
   [
-    ["missing.conf", "stray"],
+    ["missing.conf", "--port", "1"],
     "can't open config file 'missing.conf': ENOENT: no such file or directory, open 'missing.conf'",
   ],
   [

@@ -52,7 +52,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   cli: ["client", "protocol", "base", "version.ts", "commands/index.ts", "commands/spec/syntax.ts"],
   "index.ts": [
     "server/configuration/config.ts",
-    "server/configuration/directives.ts",
+    "server/configuration/directives/index.ts",
     "server/server.ts",
     "base",
   ],
@@ -78,11 +78,13 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // Functions of the whole server, and what puts it together.
   server: [
     "server/configuration",
+    "server/configuration/directives",
     "server/connections",
     "server/execution",
     "server/figures",
     "server/info",
     "server/keys",
+    "server/process",
   ],
   "server/info": [
     "server/configuration",
@@ -99,6 +101,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   "server/keys": ["server/connections"],
   "server/connections": ["server/configuration"],
+  "server/process": ["server/configuration"],
+  "server/configuration": ["server/configuration/directives"],
   commands: ["commands/services", "commands/spec"],
   "commands/services": ["commands/spec"],
   // An entry of the table has a handler, which takes a Context.
@@ -138,7 +142,7 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
   client: /^bun$/,
   persistence: /^(bun|node:fs|node:path)$/,
   replication: /^bun$/,
-  server: /^(bun|bun:jsc|node:[a-z/]+)$/,
+  server: /^(bun|bun:ffi|bun:jsc|node:[a-z/]+)$/,
   cli: /^(@clack\/prompts|node:[a-z/]+)$/,
   "index.ts": /^node:(fs|os|path)$/,
   "main.ts": /^node:path$/,

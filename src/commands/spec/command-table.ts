@@ -11,23 +11,47 @@ const LOWER_CASE = 0x20202020;
  * A slot is (first word, second word); the rest of a longer name is compared byte by byte.
  */
 export class CommandTable {
+  /** By the names that clients use, in lower case. */
   readonly commands = new Map<string, Command>();
   readonly #slots: (Command | null)[] = new Array(SLOTS).fill(null);
+  readonly #names: (Uint8Array | null)[] = new Array(SLOTS).fill(null);
   readonly #words = new Int32Array(SLOTS * 2);
+  /** The commands under their own names, where `rename-command` has given them others. */
+  #originals: CommandTable | null = null;
 
   constructor(specs: readonly CommandSpec[]) {
-    for (const spec of specs) {
-      const command = new Command(spec);
-      this.commands.set(spec.name, command);
-      const { nameBytes } = command;
-      const first = wordAt(nameBytes, 0, nameBytes.length);
-      const second = wordAt(nameBytes, 4, nameBytes.length - 4);
-      let slot = slotOf(first, second, nameBytes.length);
-      while (this.#slots[slot] !== null) slot = (slot + 1) & (SLOTS - 1);
-      this.#slots[slot] = command;
-      this.#words[slot * 2] = first;
-      this.#words[slot * 2 + 1] = second;
+    for (const spec of specs) this.#add(spec.name, new Command(spec));
+  }
+
+  /**
+   * The same commands under the names that `rename-command` gives them, in lower case; clients do
+   * not find one that is renamed to "".
+   */
+  renamed(renamings: readonly (readonly [from: string, to: string])[]): CommandTable {
+    if (renamings.length === 0) return this;
+    const commands = new Map(this.commands);
+    for (const [from, to] of renamings) {
+      const command = commands.get(from.toLowerCase());
+      commands.delete(from.toLowerCase());
+      if (command !== undefined && to !== "") commands.set(to.toLowerCase(), command);
     }
+    const table = new CommandTable([]);
+    for (const [name, command] of commands) table.#add(name, command);
+    table.#originals = this;
+    return table;
+  }
+
+  #add(name: string, command: Command): void {
+    this.commands.set(name, command);
+    const bytes = Buffer.from(name, "latin1");
+    const first = wordAt(bytes, 0, bytes.length);
+    const second = wordAt(bytes, 4, bytes.length - 4);
+    let slot = slotOf(first, second, bytes.length);
+    while (this.#slots[slot] !== null) slot = (slot + 1) & (SLOTS - 1);
+    this.#slots[slot] = command;
+    this.#names[slot] = bytes;
+    this.#words[slot * 2] = first;
+    this.#words[slot * 2 + 1] = second;
   }
 
   /** The command that argument `index` names, or null. */
@@ -44,13 +68,18 @@ export class CommandTable {
       if (
         this.#words[slot * 2] === first &&
         this.#words[slot * 2 + 1] === second &&
-        command.nameBytes.length === length &&
-        (length <= 8 || sameRest(command.nameBytes, bytes, from))
+        this.#names[slot]!.length === length &&
+        (length <= 8 || sameRest(this.#names[slot]!, bytes, from))
       ) {
         return command;
       }
       slot = (slot + 1) & (SLOTS - 1);
     }
+  }
+
+  /** The same for a file or another server, which know the command's own name as well. */
+  findAny(args: Request, index: number): Command | null {
+    return this.find(args, index) ?? this.#originals?.find(args, index) ?? null;
   }
 
   /** By full name, such as "get" or "config|get", in any case. */
@@ -80,7 +109,7 @@ function slotOf(first: number, second: number, length: number): number {
 /** Whether the bytes from the ninth on are the same. */
 function sameRest(name: Uint8Array, bytes: Uint8Array, from: number): boolean {
   for (let i = 8; i < name.length; i++) {
-    if (name[i] !== (bytes[from + i]! | 32)) return false;
+    if ((name[i]! | 32) !== (bytes[from + i]! | 32)) return false;
   }
   return true;
 }

@@ -101,7 +101,7 @@ export class AppendLog {
     return this.error === "" ? "" : `MISCONF Errors writing to the AOF file: ${this.error}`;
   }
 
-  configure(): void {
+  settingsChanged(): void {
     if (this.#file !== null) this.#file.policy = this.#options.settings().fsync;
   }
 

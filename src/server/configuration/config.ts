@@ -1,219 +1,305 @@
-/** The configuration at run time: read from file and arguments, changed by CONFIG SET. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+/** The configuration: read at the start, changed by CONFIG SET, written by CONFIG REWRITE. */
 import { basename, dirname, resolve } from "node:path";
-import { latin1, latin1Text } from "../../base/bytes.ts";
+import { byteText, fromByteText } from "../../base/byte-text.ts";
 import { globMatch } from "../../base/glob.ts";
-import { parseBigInteger } from "../../base/number-text.ts";
 import type { ConfigService } from "../../commands/services/configuration.ts";
-import { quote, splitArguments } from "../../protocol/arguments.ts";
 import { NO_CONFIG_FILE, shownArgument } from "../../protocol/errors.ts";
-import { DIRECTIVES, type Directive, parseMemory } from "./directives.ts";
+import { Refusal } from "./directives/directive.ts";
+import {
+  DIRECTIVE_NAMES,
+  DIRECTIVES,
+  type DirectiveName,
+  findDirective,
+  type NamesOf,
+  type NumberName,
+  type ValueOf,
+} from "./directives/index.ts";
+import { rewriteFile } from "./rewrite.ts";
+import {
+  type CommandLine,
+  identityOf,
+  includedFiles,
+  type Line,
+  linesOf,
+  readConfigFile,
+  SourceError,
+} from "./sources.ts";
 
-/** A mistake of the user's in the configuration; its message names the directive. */
-export class ConfigError extends Error {}
+/** The user's mistakes in the configuration, each with the place where it stands. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
 
-const ALIASES = new Map(
-  [...DIRECTIVES].flatMap(([name, { alias }]) => (alias === undefined ? [] : [[alias, name]])),
-);
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
 
 /** Names of directives, each with the words of its value. */
-export type Given = readonly (readonly [string, readonly string[]])[];
+export type DirectiveValues = readonly (readonly [string, readonly string[]])[];
 
-interface More {
-  readonly defaults?: Given;
-  readonly directives?: Given;
+/** A later source overrides an earlier one. */
+export interface ConfigSources {
+  readonly defaults?: DirectiveValues;
+  /** The file, and the lines of the arguments. */
+  readonly commandLine?: CommandLine;
+  /** What standard input said, read after the file. */
+  readonly standardInput?: string;
+  readonly directives?: DirectiveValues;
+}
+
+/** A value that the server cannot take; all values are then as they were. */
+export interface FailedChange {
+  readonly name: DirectiveName;
+  readonly reason: string;
+}
+
+const INCLUDES_MAX = 16;
+
+interface Problem {
+  readonly text: string;
+  /** A later line may set this directive to a value that is possible. */
+  readonly lacking: DirectiveName | null;
 }
 
 export class Config implements ConfigService {
   /** The file it came from, as an absolute path; empty without one. */
   readonly file: string;
-  readonly #startFolder = byteText(process.cwd());
-  readonly #values = new Map<string, string>();
-  readonly #numbers = new Map<string, number>();
-  /** Directives that file or arguments have set; empty once they have been read. */
-  readonly #given = new Set<string>();
-  readonly #listeners: ((name: string) => void)[] = [];
+  /** What was accepted but has no effect, for the log. */
+  readonly notes: string[] = [];
+  readonly #values = new Map<DirectiveName, unknown>();
+  /** Directives that a line has set; only while the sources are read. */
+  readonly #given = new Set<DirectiveName>();
+  #problems: Problem[] = [];
+  #onChange: (changed: ReadonlySet<DirectiveName>) => FailedChange | null = () => null;
 
-  /**
-   * Takes `defaults`, then `file` (empty for none), then the pairs of `--name value` in `args`, then
-   * `directives`; what comes later goes before. Throws ConfigError.
-   */
-  constructor(
-    file: string,
-    args: readonly string[],
-    { defaults = [], directives = [] }: More = {},
-  ) {
-    this.file = file === "" ? "" : resolve(file);
-    for (const [name, { directive }] of DIRECTIVES) this.#store(name, directive.default);
-    this.#store("dir", this.#startFolder);
+  /** Throws ConfigError, which names everything that is wrong. */
+  constructor(sources: ConfigSources = {}) {
+    const { commandLine, defaults = [], directives = [], standardInput = "" } = sources;
+    for (const name of DIRECTIVE_NAMES) this.#values.set(name, DIRECTIVES[name].default);
+    this.file =
+      commandLine === undefined || commandLine.file === "" ? "" : resolve(commandLine.file);
     this.#take(defaults);
     this.#given.clear();
-    if (file !== "") this.#readFile(file);
-    this.#readArguments(args);
+    if (commandLine !== undefined && commandLine.file !== "") {
+      this.#readFile(commandLine.file, [], "");
+    }
+    for (const line of linesOf(standardInput, "standard input")) this.#read(line, []);
+    for (const line of commandLine?.lines ?? []) this.#readOption(line);
     this.#take(directives);
     this.#given.clear();
-    this.#store("dir", byteText(resolve(this.unicode("dir"))));
+    if (this.#problems.length > 0) throw new ConfigError(this.#problems.map(({ text }) => text));
   }
 
-  #readFile(file: string): void {
-    let text: string;
+  // ── Reading ────────────────────────────────────────────────────────────────────────────────
+
+  /** `within`: the files that include this one. */
+  #readFile(file: string, within: readonly string[], where: string): void {
+    const identity = identityOf(file);
+    if (within.includes(identity)) {
+      this.#addProblem(`${where}'${file}' includes itself`);
+      return;
+    }
+    if (within.length === INCLUDES_MAX) {
+      this.#addProblem(`${where}more than ${INCLUDES_MAX} files include one another`);
+      return;
+    }
     try {
-      text = readFileSync(file, "latin1");
-    } catch (error) {
-      throw new ConfigError(`can't open config file '${file}': ${(error as Error).message}`);
-    }
-    text.split(/\r?\n/).forEach((line, index) => {
-      if (line.trim() === "" || line.trim().startsWith("#")) return;
-      const where = `${file}:${index + 1}: `;
-      const words = splitArguments(line);
-      if (words === null) throw new ConfigError(`${where}unbalanced quotes`);
-      this.#apply(words[0]!, words.slice(1), where);
-    });
-  }
-
-  #take(given: Given): void {
-    for (const [name, words] of given) this.#apply(name, words.map(byteText), "");
-  }
-
-  #readArguments(args: readonly string[]): void {
-    for (let i = 0; i < args.length; ) {
-      const option = args[i]!;
-      if (!option.startsWith("--")) {
-        throw new ConfigError(
-          `unexpected argument '${option}' (directives are given as --name value)`,
-        );
+      for (const line of linesOf(readConfigFile(file), file)) {
+        this.#read(line, [...within, identity]);
       }
-      let end = i + 1;
-      while (end < args.length && !/^--[a-z]/i.test(args[end]!)) end++;
-      const words = args.slice(i + 1, end);
-      if (option === "--aof" && words.length === 1) {
-        // The first StormDB's option: the append-only file by its path.
-        const path = resolve(words[0]!);
-        this.#take([
-          ["appendonly", ["yes"]],
-          ["dir", [dirname(path)]],
-          ["appendfilename", [basename(path)]],
-        ]);
-      } else this.#take([[option.slice(2), words]]);
-      i = end;
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      this.#addProblem(`${where}${error.message}`);
     }
   }
 
-  #apply(given: string, words: readonly string[], where: string): void {
-    const name = canonical(given);
-    const entry = DIRECTIVES.get(name);
-    if (entry === undefined) throw new ConfigError(`${where}unknown directive '${given}'`);
-    const { directive } = entry;
-    if (words.length === 0 || (directive.kind !== "words" && words.length !== 1)) {
-      throw new ConfigError(`${where}wrong number of arguments for directive '${given}'`);
+  #take(given: DirectiveValues): void {
+    for (const [name, words] of given) {
+      this.#apply({ words: [name, ...words.map(byteText)], where: "" });
     }
-    const value = words.join(" ");
-    const [stored, wrong] = read(directive, value);
-    if (wrong !== "")
-      throw new ConfigError(`${where}bad value '${fromByteText(value)}' for '${given}': ${wrong}`);
-    this.#store(name, this.#merged(name, stored));
-    this.#given.add(name);
   }
 
-  #store(name: string, value: string): void {
+  #readOption(line: Line): void {
+    const [name, ...words] = line.words;
+    if (name !== "aof" || words.length !== 1) {
+      this.#read(line, []);
+      return;
+    }
+    // The first StormDB's option: the append-only file by its path.
+    const path = resolve(fromByteText(words[0]!));
+    this.#take([
+      ["appendonly", ["yes"]],
+      ["dir", [dirname(path)]],
+      ["appendfilename", [basename(path)]],
+    ]);
+  }
+
+  #read(line: Line | SourceError, within: readonly string[]): void {
+    if (line instanceof SourceError) this.#addProblem(line.message);
+    else if (line.words[0]!.toLowerCase() === "include" && line.words.length === 2) {
+      const files = includedFiles(fromByteText(line.words[1]!), this.unicode("dir"));
+      for (const file of files) this.#readFile(file, within, line.where);
+    } else this.#apply(line);
+  }
+
+  #apply({ where, words }: Line): void {
+    const [given, ...args] = words;
+    const name = findDirective(given!);
+    if (name === undefined) {
+      this.#addProblem(`${where}unknown directive '${visible(given!)}'`);
+      return;
+    }
+    const { about, isIdle, isList } = DIRECTIVES[name];
+    if (args.length === 0 || (!isList && args.length !== 1)) {
+      this.#addProblem(`${where}wrong number of arguments for directive '${visible(given!)}'`);
+      return;
+    }
+    const value = this.#parse(name, args.length === 1 ? args[0]! : args);
+    if (value instanceof Refusal) {
+      const shown = visible(args.join(" "));
+      const text = value.isLack
+        ? `${where}${`${given} ${shown}`.trim()}: ${value.reason}`
+        : `${where}bad value '${shown}' for '${given}': ${value.reason}`;
+      this.#addProblem(text, value.isLack ? name : null);
+      return;
+    }
+    this.#problems = this.#problems.filter(({ lacking }) => lacking !== name);
     this.#values.set(name, value);
-    this.#numbers.set(name, Number(value));
+    this.#given.add(name);
+    if (isIdle) this.notes.push(`${where}${given} has no effect: ${about}`);
   }
 
-  /** Output limits are set by class: what is not named stays. */
-  #merged(name: string, value: string): string {
-    // Each line of the file adds a save point; the first takes the place of the usual ones.
-    if (name === "save" && value !== "" && this.#given.has(name)) {
-      return `${this.text(name)} ${value}`.trim();
-    }
-    if (name !== "client-output-buffer-limit") return value;
-    const limits = outputLimits(this.text(name));
-    for (const [kind, limit] of outputLimits(value)) limits.set(kind, limit);
-    return [...limits].map(([kind, limit]) => [kind, ...limit].join(" ")).join(" ");
+  #addProblem(text: string, lacking: DirectiveName | null = null): void {
+    this.#problems.push({ text, lacking });
   }
 
-  /** The value's bytes, a character for each: what clients say and are told. */
-  text(name: string): string {
-    return this.#values.get(name)!;
+  /** One text is the value as CONFIG SET says it: spaces separate the words of a list. */
+  #parse(name: DirectiveName, given: string | readonly string[]): unknown {
+    const { isList, parse } = DIRECTIVES[name];
+    const words = typeof given === "string" ? wordsOf(given, isList) : given;
+    return parse(words, { value: this.#values.get(name), isGiven: this.#given.has(name) });
   }
 
-  /** The value as people read it, and the system's names of files and folders. */
-  unicode(name: string): string {
-    return fromByteText(this.text(name));
+  // ── Values ─────────────────────────────────────────────────────────────────────────────────
+
+  value<N extends DirectiveName>(name: N): ValueOf<N> {
+    return this.#values.get(name) as ValueOf<N>;
   }
 
-  number(name: string): number {
-    return this.#numbers.get(name)!;
+  /** Beyond 2^53 it is rounded. */
+  number(name: NumberName): number {
+    return Number(this.#values.get(name));
   }
 
-  flag(name: string): boolean {
-    return this.#values.get(name) === "yes";
+  flag(name: NamesOf<boolean>): boolean {
+    return this.#values.get(name) as boolean;
   }
 
-  words(name: string): string[] {
-    return this.text(name)
-      .split(" ")
-      .filter((word) => word !== "");
+  /** A choice, or the bytes of a text, a character for each: what clients say and are told. */
+  text<N extends NamesOf<string>>(name: N): ValueOf<N> {
+    return this.value(name);
   }
 
-  /** Takes a value over that has been set in another way than by CONFIG SET. */
-  keep(name: string, value: string): void {
-    this.#store(name, value);
-    for (const listener of this.#listeners) listener(name);
+  /** The text as people read it, and the system's names of files and folders. */
+  unicode(name: NamesOf<string>): string {
+    return fromByteText(this.value(name));
   }
 
-  /** Calls `listener` with every directive that changes. */
-  onChange(listener: (name: string) => void): void {
-    this.#listeners.push(listener);
+  /** Sets a value that has changed in another way than by CONFIG SET. */
+  keep<N extends DirectiveName>(name: N, value: ValueOf<N>): void {
+    this.#values.set(name, value);
+    this.#onChange(new Set<DirectiveName>([name]));
   }
+
+  /**
+   * The server takes new values over in `listener`, which says why it cannot. It is then called
+   * again, when the values are as before.
+   */
+  onChange(listener: (changed: ReadonlySet<DirectiveName>) => FailedChange | null): void {
+    this.#onChange = listener;
+  }
+
+  // ── Commands ───────────────────────────────────────────────────────────────────────────────
 
   get(patterns: readonly string[]): Map<string, string> {
     const found = new Map<string, string>();
     const seen = new Set<string>();
-    const add = (shown: string, name: string) => {
-      if (seen.has(shown.toLowerCase())) return;
+    const add = (shown: string, name: DirectiveName) => {
+      if (seen.has(shown.toLowerCase()) || DIRECTIVES[name].isStatement) return;
       seen.add(shown.toLowerCase());
-      const { directive } = DIRECTIVES.get(name)!;
-      const value = this.text(name);
-      const show = directive.kind === "text" ? directive.show : undefined;
-      found.set(shown, show === undefined ? value : show(value));
+      found.set(shown, this.#shown(name));
     };
     for (const pattern of patterns) {
       // A name is shown as it was asked for.
-      if (DIRECTIVES.has(canonical(pattern))) add(pattern, canonical(pattern));
-      for (const [name, { alias }] of DIRECTIVES) {
-        if (globMatch(pattern, name, true)) add(name, name);
-        if (alias !== undefined && globMatch(pattern, alias, true)) add(alias, name);
+      const asked = findDirective(pattern);
+      if (asked !== undefined) add(pattern, asked);
+      for (const name of DIRECTIVE_NAMES) {
+        for (const one of [name, ...DIRECTIVES[name].aliases]) {
+          if (globMatch(pattern, one, true)) add(one, name);
+        }
       }
     }
     return found;
   }
 
-  isSecret(name: string): boolean {
-    return DIRECTIVES.get(canonical(name))?.secret === true;
+  #shown(name: DirectiveName): string {
+    return DIRECTIVES[name].show(this.#values.get(name));
   }
 
-  set(pairs: readonly (readonly [string, string])[]): string {
-    const staged = new Map<string, string>();
+  isSecret(given: string): boolean {
+    const name = findDirective(given);
+    return name !== undefined && DIRECTIVES[name].isSecret;
+  }
+
+  set(pairs: readonly (readonly [string, string])[], isLocal: boolean): string {
+    const staged = new Map<DirectiveName, unknown>();
+    const givenNames = new Map<DirectiveName, string>();
     const seen = new Set<string>();
-    for (const [given, value] of pairs) {
-      const name = canonical(given);
-      const entry = DIRECTIVES.get(name);
-      if (entry === undefined) {
+    for (const [given, text] of pairs) {
+      const name = findDirective(given);
+      if (name === undefined || DIRECTIVES[name].isStatement) {
         return `ERR Unknown option or number of arguments for CONFIG SET - '${shownArgument(given)}'`;
       }
-      const failed = `ERR CONFIG SET failed (possibly related to argument '${given}') - `;
-      if (entry.fixed) return `${failed}can't set immutable config`;
+      const refused = this.#refusal(name, isLocal);
+      if (refused !== "") return failed(given, refused);
       // An alias may stand beside the name.
-      if (seen.has(given.toLowerCase())) return `${failed}duplicate parameter`;
+      if (seen.has(given.toLowerCase())) return failed(given, "duplicate parameter");
       seen.add(given.toLowerCase());
-      const [stored, wrong] = read(entry.directive, value);
-      if (wrong !== "") return `${failed}${wrong}`;
-      staged.set(name, this.#merged(name, stored));
+      const value = this.#parse(name, text);
+      if (value instanceof Refusal) return failed(given, value.reason);
+      staged.set(name, value);
+      givenNames.set(name, given);
     }
-    for (const [name, value] of staged) this.#store(name, value);
-    for (const name of staged.keys()) for (const listener of this.#listeners) listener(name);
-    return "";
+    const wrong = this.#change(staged);
+    return wrong === null ? "" : failed(givenNames.get(wrong.name) ?? wrong.name, wrong.reason);
+  }
+
+  /** Why CONFIG SET may not change the directive, or "". */
+  #refusal(name: DirectiveName, isLocal: boolean): string {
+    const { settable } = DIRECTIVES[name];
+    if (settable === "at start") return "can't set immutable config";
+    if (settable === "always") return "";
+    const allowed = this.text("enable-protected-configs");
+    const isAllowed = allowed === "yes" || (allowed === "local" && isLocal);
+    return isAllowed ? "" : "can't set protected config";
+  }
+
+  /** Sets all of the values or none. */
+  #change(staged: ReadonlyMap<DirectiveName, unknown>): FailedChange | null {
+    const before = new Map<DirectiveName, unknown>();
+    for (const [name, value] of staged) {
+      const { show } = DIRECTIVES[name];
+      if (show(value) === this.#shown(name)) continue;
+      before.set(name, this.#values.get(name));
+      this.#values.set(name, value);
+    }
+    const changed = new Set(before.keys());
+    const wrong = this.#onChange(changed);
+    if (wrong === null) return null;
+    for (const [name, value] of before) this.#values.set(name, value);
+    this.#onChange(changed);
+    return wrong;
   }
 
   /**
@@ -223,116 +309,28 @@ export class Config implements ConfigService {
   rewrite(): string {
     if (this.file === "") return NO_CONFIG_FILE;
     try {
-      const text = existsSync(this.file) ? readFileSync(this.file, "latin1") : "";
-      const lines = text === "" ? [] : text.replace(/\n$/, "").split("\n");
-      const written = new Set<string>();
-      const out: string[] = [];
-      for (const line of lines) {
-        const name = canonical(splitArguments(line)?.[0] ?? "");
-        if (line.trim().startsWith("#") || !DIRECTIVES.has(name)) out.push(line);
-        else if (!written.has(name)) {
-          out.push(...this.#linesOf(name));
-          written.add(name);
-        }
-      }
-      for (const [name, { directive }] of DIRECTIVES) {
-        const value = this.text(name);
-        const usual = name === "dir" ? this.#startFolder : directive.default;
-        if (!written.has(name) && value !== usual) out.push(...this.#linesOf(name));
-      }
-      const temporary = `${this.file}.${process.pid}.tmp`;
-      writeFileSync(temporary, `${out.join("\n")}\n`, "latin1");
-      renameSync(temporary, this.file);
+      rewriteFile(this.file, (name) => this.#values.get(name));
       return "";
     } catch (error) {
       return `ERR Rewriting config file: ${(error as Error).message}`;
     }
   }
-
-  #linesOf(name: string): string[] {
-    const value = this.text(name);
-    // A primary has no such line; redis-server would not start with an empty one.
-    if (name === "replicaof" && value === "") return [];
-    if (name === "client-output-buffer-limit") {
-      return [...outputLimits(value)].map(([kind, limit]) => `${name} ${kind} ${limit.join(" ")}`);
-    }
-    const { kind } = DIRECTIVES.get(name)!.directive;
-    const plain = kind === "words" && value !== "";
-    return [`${name} ${plain || /^[!#-&(-~]+$/.test(value) ? value : quote(value)}`];
-  }
 }
 
-/** Text as values are kept: a character for each byte of its UTF-8. */
-export function byteText(text: string): string {
-  return latin1Text(Buffer.from(text));
+/** Every single space separates words, as in Redis. */
+function wordsOf(text: string, isList: boolean): readonly string[] {
+  if (!isList) return [text];
+  return text === "" ? [] : text.split(" ");
 }
 
-function fromByteText(text: string): string {
-  return Buffer.from(text, "latin1").toString();
+function failed(given: string, reason: string): string {
+  return `ERR CONFIG SET failed (possibly related to argument '${given}') - ${reason}`;
 }
 
-function canonical(name: string): string {
-  const lower = name.toLowerCase();
-  return ALIASES.get(lower) ?? lower;
-}
+const SHOWN_MAX = 128;
 
-/** Hard limit, soft limit, seconds by class; "replica" is the same class as "slave". */
-export function outputLimits(value: string): Map<string, readonly [number, number, number]> {
-  const words = value.split(" ");
-  const limits = new Map<string, readonly [number, number, number]>();
-  for (let i = 0; i + 3 < words.length; i += 4) {
-    const kind = words[i]!.toLowerCase().replace("replica", "slave");
-    limits.set(kind, [
-      Number(parseMemory(words[i + 1]!)),
-      Number(parseMemory(words[i + 2]!)),
-      Number(words[i + 3]),
-    ]);
-  }
-  return limits;
-}
-
-/** The value as it is kept, and what is wrong with it or "". */
-function read(directive: Directive, value: string): readonly [string, string] {
-  switch (directive.kind) {
-    case "boolean": {
-      const lower = value.toLowerCase();
-      return lower === "yes" || lower === "no"
-        ? [lower, ""]
-        : ["", "argument must be 'yes' or 'no'"];
-    }
-    case "integer":
-    case "memory": {
-      const isMemory = directive.kind === "memory";
-      const bytes = latin1(value);
-      const number = isMemory ? parseMemory(value) : parseBigInteger(bytes, 0, bytes.length);
-      if (number === null) {
-        return [
-          "",
-          isMemory
-            ? "argument must be a memory value"
-            : "argument couldn't be parsed into an integer",
-        ];
-      }
-      const { min, max, least = min, most = max } = directive;
-      if (number < min || number > max) {
-        return ["", `argument must be between ${min} and ${max} inclusive`];
-      }
-      if (number < least) return [String(least), ""];
-      if (number > most) return [String(most), ""];
-      return [String(number), ""];
-    }
-    case "choice": {
-      const lower = value.toLowerCase();
-      return directive.choices.includes(lower)
-        ? [lower, ""]
-        : ["", `argument(s) must be one of the following: ${directive.choices.join(", ")}`];
-    }
-    case "text":
-      return directive.normalize?.(value) ?? [value, ""];
-    case "words": {
-      // Spaces alone separate here; quotes have been dealt with, or are not meant as such.
-      const words = value === "" ? [] : value.split(" ");
-      return [words.join(" "), directive.check(words)];
-    }
-  }
+/** A byte text for a terminal: no control characters, and not too long. */
+function visible(text: string): string {
+  const shown = fromByteText(text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text);
+  return shown.replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

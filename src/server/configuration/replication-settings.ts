@@ -1,40 +1,61 @@
-/** What replication needs of the configuration. */
+/** What replication reads of the configuration, always as it is now. */
 import type { ReplicationSettings } from "../../replication/replication.ts";
-import { type Config, outputLimits } from "./config.ts";
+import type { Config } from "./config.ts";
 
-/** The primary that the configuration names; null without one. */
-export function configuredPrimary(
+/** `listeningPort`: the TCP port that the server listens on. */
+export function replicationSettings(
   config: Config,
-): { readonly host: string; readonly port: number } | null {
-  const [host, port] = config.words("replicaof");
-  const isOne = host?.toLowerCase() === "no" && port?.toLowerCase() === "one";
-  return port === undefined || isOne ? null : { host: host!, port: Number(port) };
-}
-
-export function replicationSettings(config: Config, port: () => number): ReplicationSettings {
-  const [hardBytes, softBytes, softSeconds] = outputLimits(
-    config.text("client-output-buffer-limit"),
-  ).get("slave")!;
-  const ms = (name: string) => config.number(name) * 1000;
+  listeningPort: () => number,
+): ReplicationSettings {
+  const limit = () => config.value("client-output-buffer-limit").slave;
   return {
-    diskless: config.flag("repl-diskless-sync"),
-    disklessDelayMs: ms("repl-diskless-sync-delay"),
-    disklessReplicasMax: config.number("repl-diskless-sync-max-replicas"),
-    timeoutMs: ms("repl-timeout"),
-    pingPeriodMs: ms("repl-ping-replica-period"),
-    maxLagMs: ms("min-replicas-max-lag"),
-    hardBytes,
-    softBytes,
-    softMs: softSeconds * 1000,
-    backlogBytes: config.number("repl-backlog-size"),
-    backlogTtlMs: ms("repl-backlog-ttl"),
-    user: config.text("masteruser"),
-    password: config.text("masterauth"),
-    announceIp: config.text("replica-announce-ip"),
-    // The port that it listens on is known only when it does.
-    get announcePort() {
-      return config.number("replica-announce-port") || port();
+    get diskless() {
+      return config.flag("repl-diskless-sync");
     },
-    disklessLoad: config.text("repl-diskless-load") as ReplicationSettings["disklessLoad"],
+    get disklessDelayMs() {
+      return config.number("repl-diskless-sync-delay") * 1000;
+    },
+    get disklessReplicasMax() {
+      return config.number("repl-diskless-sync-max-replicas");
+    },
+    get timeoutMs() {
+      return config.number("repl-timeout") * 1000;
+    },
+    get pingPeriodMs() {
+      return config.number("repl-ping-replica-period") * 1000;
+    },
+    get maxLagMs() {
+      return config.number("min-replicas-max-lag") * 1000;
+    },
+    get hardBytes() {
+      return limit().hardBytes;
+    },
+    get softBytes() {
+      return limit().softBytes;
+    },
+    get softMs() {
+      return limit().softSeconds * 1000;
+    },
+    get backlogBytes() {
+      return config.number("repl-backlog-size");
+    },
+    get backlogTtlMs() {
+      return config.number("repl-backlog-ttl") * 1000;
+    },
+    get user() {
+      return config.text("masteruser");
+    },
+    get password() {
+      return config.text("masterauth");
+    },
+    get announceIp() {
+      return config.text("replica-announce-ip");
+    },
+    get announcePort() {
+      return config.number("replica-announce-port") || listeningPort();
+    },
+    get disklessLoad() {
+      return config.text("repl-diskless-load");
+    },
   };
 }

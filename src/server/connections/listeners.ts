@@ -2,6 +2,7 @@
 import { chmodSync, unlinkSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
 import type { Socket, TCPSocketListener, UnixSocketListener } from "bun";
+import type { Log } from "../../base/log.ts";
 import { MAX_CLIENTS, PROTECTED_MODE } from "../../protocol/errors.ts";
 import type { Config } from "../configuration/config.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
@@ -18,6 +19,7 @@ export type Origin = Pick<
 
 export interface ListenersOptions {
   readonly config: Config;
+  readonly log: Log;
   readonly clientCount: () => number;
   /** Makes a client of the one that is let in. */
   readonly admit: (origin: Origin) => Connection;
@@ -30,7 +32,9 @@ export interface ListenersOptions {
 
 export class Listeners {
   readonly #options: ListenersOptions;
-  readonly #listeners: (TCPSocketListener<Connection> | UnixSocketListener<Connection>)[] = [];
+  /** By host name as it was given to the system. */
+  readonly #tcp = new Map<string, TCPSocketListener<Connection>>();
+  #unix: UnixSocketListener<Connection> | null = null;
   #port = 0;
   /** The Unix socket that this server has made, and not another one that uses the same path. */
   #unixPath = "";
@@ -53,30 +57,84 @@ export class Listeners {
     const port = config.number("port");
     // Port 0 means no TCP, as in Redis, unless there would then be no way in: then any free port.
     const path = config.unicode("unixsocket");
-    if (port > 0 || path === "") {
-      for (const address of config.words("bind")) this.#listen(address, port);
-    }
+    if (port > 0 || path === "") this.#listenTcp(port);
     if (path !== "") this.#listenUnix(path);
-    if (this.#listeners.length === 0) throw new Error("there is no address to listen on");
+    if (this.#tcp.size === 0 && this.#unix === null) {
+      throw new Error("there is no address to listen on");
+    }
   }
 
-  #listen(given: string, port: number): void {
-    const optional = given.startsWith("-");
-    const address = optional ? given.slice(1) : given;
-    const hostname = address === "*" ? "0.0.0.0" : address.replace(/^::\*$/, "::");
+  /**
+   * Listens where `port` and `bind` say now; connections stay. Returns an error text where that is
+   * not possible: called again when the directives are as before, it goes back to them.
+   */
+  reopen(changed: "port" | "bind"): string {
+    const { config, log } = this.#options;
+    const port = config.number("port");
+    try {
+      // Port 0 may stand for the free port that it has found.
+      this.#listenTcp(changed === "bind" && port === 0 ? this.#port : port);
+      return "";
+    } catch (error) {
+      log.warning((error as Error).message);
+      return changed === "port"
+        ? "Unable to listen on this port. Check server logs."
+        : "Failed to bind to specified addresses.";
+    }
+  }
+
+  /** Listens on the port, 0 for any, at the addresses of `bind` and nowhere else. */
+  #listenTcp(port: number): void {
+    const { config } = this.#options;
+    const addresses = config.value("bind");
+    if (this.#tcp.size > 0 && port !== this.#port) {
+      this.#move(port === 0 ? [] : addresses, port);
+      return;
+    }
+    const wanted = new Set(addresses.map(hostnameOf));
+    for (const [hostname, listener] of this.#tcp) {
+      if (wanted.has(hostname)) continue;
+      listener.stop();
+      this.#tcp.delete(hostname);
+    }
+    for (const address of addresses) this.#listen(address, port, this.#tcp);
+    if (this.#tcp.size === 0) this.#port = 0;
+  }
+
+  /** Goes to another port; the present one is left only when that has been possible. */
+  #move(addresses: readonly string[], port: number): void {
+    const before = [...this.#tcp.values()];
+    const opened = new Map<string, TCPSocketListener<Connection>>();
+    try {
+      for (const address of addresses) this.#listen(address, port, opened);
+    } catch (error) {
+      for (const listener of opened.values()) listener.stop();
+      throw error;
+    }
+    for (const listener of before) listener.stop();
+    this.#tcp.clear();
+    for (const [hostname, listener] of opened) this.#tcp.set(hostname, listener);
+    this.#port = opened.size === 0 ? 0 : port;
+  }
+
+  /** Adds the listener to `into`, unless it is there or the address is not. */
+  #listen(given: string, port: number, into: Map<string, TCPSocketListener<Connection>>): void {
+    const hostname = hostnameOf(given);
+    if (into.has(hostname)) return;
     try {
       const options = {
         hostname,
-        port: this.#port > 0 ? this.#port : port,
+        // All addresses share the free port that the first one has found.
+        port: port === 0 ? this.#port : port,
         // Else "::" would take IPv4 too, and could not stand beside "0.0.0.0".
         ipv6Only: hostname.includes(":"),
         socket: this.#handlers(false),
       };
       const listener = Bun.listen<Connection>(options);
-      this.#port = listener.port;
-      this.#listeners.push(listener);
+      if (into === this.#tcp) this.#port = listener.port;
+      into.set(hostname, listener);
     } catch (error) {
-      if (optional) return;
+      if (given.startsWith("-") && isMissing(error)) return;
       throw new Error(`can't listen on ${hostname}:${port}: ${listenFailure(error)}`);
     }
   }
@@ -88,9 +146,9 @@ export class Listeners {
       // There was none.
     }
     try {
-      this.#listeners.push(Bun.listen<Connection>({ unix: path, socket: this.#handlers(true) }));
+      this.#unix = Bun.listen<Connection>({ unix: path, socket: this.#handlers(true) });
       this.#unixPath = path;
-      const mode = Number.parseInt(this.#options.config.text("unixsocketperm"), 8);
+      const mode = this.#options.config.value("unixsocketperm");
       if (mode > 0) chmodSync(path, mode);
     } catch (error) {
       throw new Error(`can't listen on ${path}: ${listenFailure(error)}`);
@@ -98,7 +156,8 @@ export class Listeners {
   }
 
   close(): void {
-    for (const listener of this.#listeners) listener.stop(true);
+    for (const listener of this.#tcp.values()) listener.stop(true);
+    this.#unix?.stop(true);
     if (this.#unixPath === "") return;
     try {
       unlinkSync(this.#unixPath);
@@ -160,6 +219,17 @@ export class Listeners {
     const isProtected = config.flag("protected-mode") && config.text("requirepass") === "";
     return isProtected && !isLocal ? PROTECTED_MODE : "";
   }
+}
+
+/** The host name that an address of `bind` stands for. */
+function hostnameOf(address: string): string {
+  const name = address.replace(/^-/, "");
+  return name === "*" ? "0.0.0.0" : name.replace(/^::\*$/, "::");
+}
+
+/** Whether the address is not there, and not only in use or forbidden. */
+function isMissing(error: unknown): boolean {
+  return !["EADDRINUSE", "EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
 function listenFailure(error: unknown): string {

@@ -165,9 +165,12 @@ export class Dispatch {
     return true;
   }
 
-  /** The command by its name, whose arguments are not checked yet; null if there is none. */
+  /**
+   * The command by its own name or the one that clients use, whose arguments are not checked yet; null
+   * if there is none.
+   */
   find(request: Request): Command | null {
-    const command = this.#commands.find(request, 0);
+    const command = this.#commands.findAny(request, 0);
     if (command === null || command.subcommands === undefined || request.count === 1)
       return command;
     return command.subcommands.get(request.text(1).toLowerCase()) ?? null;

@@ -6,7 +6,7 @@ import type { Config } from "../configuration/config.ts";
 
 export interface CommandsSource {
   readonly commands: CommandTable;
-  readonly config: Pick<Config, "words">;
+  readonly config: Pick<Config, "value">;
   readonly dispatch: { readonly errorCounts: ReadonlyMap<string, number> };
   readonly timing: { readonly tracking: boolean };
 }
@@ -51,7 +51,7 @@ export function errorFigures({ dispatch }: CommandsSource): Figure[] {
 
 export function latencyFigures({ commands, config, timing }: CommandsSource): Figure[] {
   if (!timing.tracking) return [];
-  const percents = config.words("latency-tracking-info-percentiles");
+  const percents = config.value("latency-tracking-info-percentiles");
   const fractions = percents.map((percent) => Number(percent) / 100);
   const figures: Figure[] = [];
   for (const { fullName, histogram } of allCommands(commands)) {

@@ -66,7 +66,7 @@ function listenerFigures({ config, port }: ServerSource): Figure[] {
         ...(more as []),
       ]),
     );
-  if (port > 0) add("tcp", config.words("bind"), [gauge("port", port)]);
+  if (port > 0) add("tcp", config.value("bind"), [gauge("port", port)]);
   const path = config.unicode("unixsocket");
   if (path !== "") add("unix", [path]);
   return figures;
