@@ -54,7 +54,7 @@ const FORMS: readonly Form[] = [
       ["APPEND", VALUE, "y"],
     ],
     quick: [["GETRANGE", VALUE, "1000000", "1000100"]],
-    whole: [["BITCOUNT", VALUE]],
+    whole: [["GET", VALUE]],
   },
   {
     name: `list of ${ELEMENTS / 1e6} M elements`,
@@ -178,7 +178,7 @@ async function synchronize(server: Contender, form: Form): Promise<void> {
 }
 
 function calling(words: Words, name = words.join(" ")): Event {
-  return { name, prepare: renew, run: async (server) => void (await server.ask(...words)) };
+  return { name, prepare: renew, run: (server) => server.call(...words) };
 }
 
 const IN_BACKGROUND: readonly Event[] = [
