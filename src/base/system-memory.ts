@@ -1,34 +1,43 @@
 /**
- * Gives memory back to the operating system: libc's `madvise`, on Linux and macOS. Elsewhere (on
+ * Advice to the operating system about memory: libc's `madvise`, on Linux and macOS. Elsewhere (on
  * Windows, or without a libc that can be opened) nothing is given back, and freed memory stays
  * with the process until it is used again.
  */
 import { dlopen, ptr } from "bun:ffi";
 
-/** By platform: how its libc may be called, and the advice that says "the content is not needed". */
-const LIBRARIES: Readonly<Record<string, { names: readonly string[]; advice: number }>> = {
-  // MADV_DONTNEED: the pages leave the process at once.
+interface Platform {
+  /** What its libc may be called. */
+  readonly libraries: readonly string[];
+  /** The advice that says "the content is not needed". */
+  readonly giveBack: number;
+  /** The advice "use huge pages"; absent where there is none. */
+  readonly hugePages?: number;
+}
+
+const PLATFORMS: Readonly<Record<string, Platform>> = {
+  // MADV_DONTNEED (the pages leave the process at once), MADV_HUGEPAGE.
   linux: {
-    names: ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1", "libc.so"],
-    advice: 4,
+    libraries: ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1", "libc.so"],
+    giveBack: 4,
+    hugePages: 14,
   },
   // MADV_FREE: the system takes the pages when it needs them.
-  darwin: { names: ["libSystem.B.dylib"], advice: 5 },
+  darwin: { libraries: ["libSystem.B.dylib"], giveBack: 5 },
 };
+const PLATFORM = PLATFORMS[process.platform];
 
-type Advise = (address: number, bytes: number) => boolean;
+type Advise = (address: number, bytes: number, advice: number) => boolean;
 
-/** Undefined until it is first needed, for opening a library takes a millisecond. */
+/** Undefined until it is first needed. */
 let advise: Advise | null | undefined;
 
 function openAdvise(): Advise | null {
-  const { names = [], advice = 0 } = LIBRARIES[process.platform] ?? {};
-  for (const name of names) {
+  for (const name of PLATFORM?.libraries ?? []) {
     try {
       const { symbols } = dlopen(name, {
         madvise: { args: ["usize", "usize", "int"], returns: "int" },
       });
-      return (address, bytes) => symbols.madvise(address, bytes, advice) === 0;
+      return (address, bytes, advice) => symbols.madvise(address, bytes, advice) === 0;
     } catch {
       // Another libc.
     }
@@ -49,7 +58,17 @@ export function canGiveBack(): boolean {
  */
 export function giveBack(memory: Uint8Array, from: number, bytes: number): boolean {
   if (!canGiveBack()) return false;
-  if (advise!(ptr(memory) + from, bytes)) return true;
+  if (advise!(ptr(memory) + from, bytes, PLATFORM!.giveBack)) return true;
   advise = null;
   return false;
+}
+
+/**
+ * Has the memory from the byte offset `from` on made of pages of 2 MB where the system is willing to: in
+ * millions of keys almost every access misses the cache of addresses, whose entries reach further then.
+ */
+export function useHugePages(memory: Uint8Array, from: number): void {
+  const hugePages = PLATFORM?.hugePages;
+  if (hugePages === undefined || !canGiveBack()) return;
+  advise!(ptr(memory) + from, memory.length - from, hugePages);
 }

@@ -42,6 +42,7 @@ import {
   PAGES_PER_SEGMENT,
   Pages,
   SEGMENT_SHIFT,
+  type SegmentListener,
   UNIT_MASK,
 } from "./pages.ts";
 
@@ -94,8 +95,8 @@ export class Heap {
   #counters = new Float64Array(new SharedArrayBuffer(16));
 
   /** `segmentCount`: how many segments there may be, 1 to 32. */
-  constructor(segmentCount = 32) {
-    this.#runs = new Pages(segmentCount);
+  constructor(segmentCount = 32, onSegment: SegmentListener = () => {}) {
+    this.#runs = new Pages(segmentCount, onSegment);
     this.#pages = this.#runs.table;
     this.bytes = this.#runs.bytes;
     this.words = this.#runs.words;

@@ -77,6 +77,9 @@ export class OutOfMemory extends Error {}
  */
 export type GiveBack = (segment: Uint8Array, from: number, bytes: number) => boolean;
 
+/** Told of each segment that is reserved, before anything of it is touched. */
+export type SegmentListener = (segment: Uint8Array, index: number) => void;
+
 /**
  * Zeros in shared memory that the OS commits when they are touched. WebAssembly's memory is always
  * fresh from the OS. A plain SharedArrayBuffer may be given what has been freed just before, which
@@ -101,6 +104,7 @@ export class Pages {
   readonly words: Int32Array[] = [];
   table: Int32Array;
   readonly #segmentCount: number;
+  readonly #onSegment: SegmentListener;
   #states: Uint8Array;
   /** Head page of the free runs of 2^bin .. 2^(bin+1)-1 pages. */
   #bins = new Int32Array(new SharedArrayBuffer(BIN_COUNT * 4));
@@ -112,9 +116,10 @@ export class Pages {
   #unswept = 0;
 
   /** `segmentCount`: how many segments there may be, 1 to 32. */
-  constructor(segmentCount: number) {
+  constructor(segmentCount: number, onSegment: SegmentListener) {
     assert(segmentCount >= 1 && segmentCount <= 32, "1 to 32 segments");
     this.#segmentCount = segmentCount;
+    this.#onSegment = onSegment;
     const pages = segmentCount * PAGES_PER_SEGMENT;
     const shared = reserve(this.tableBytes);
     this.table = new Int32Array(shared, 0, pages * 8);
@@ -130,7 +135,9 @@ export class Pages {
     } catch {
       throw new OutOfMemory("the system has no memory for another segment");
     }
-    this.#append(new Uint8Array(shared), new Int32Array(shared));
+    const bytes = new Uint8Array(shared);
+    this.#onSegment(bytes, this.bytes.length);
+    this.#append(bytes, new Int32Array(shared));
   }
 
   /** Adds a segment of which every page is free. */

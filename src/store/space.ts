@@ -8,6 +8,7 @@
 import type { Clock } from "../base/clock.ts";
 import { Hash } from "../base/key-hash.ts";
 import type { Random } from "../base/random.ts";
+import { useHugePages } from "../base/system-memory.ts";
 import { Heap, SEGMENT_SHIFT, UNIT_MASK } from "../memory/heap.ts";
 import { Table } from "../memory/table.ts";
 import { TimingWheel } from "../memory/timing-wheel.ts";
@@ -18,6 +19,8 @@ import { ValueGuards } from "./value-guards.ts";
 import type { ValueType } from "./value-type.ts";
 
 export const ROOT_WORDS = 4;
+/** A server with so little data takes no huge page. */
+const SMALL_BYTES = 4 << 20;
 export const TABLE = 0;
 export const WHEEL = 1;
 
@@ -75,7 +78,9 @@ export class Space {
     this.clock = options.clock;
     this.random = options.random;
     this.segments = options.segments;
-    this.heap = new Heap(options.segments);
+    this.heap = new Heap(options.segments, (segment, index) => {
+      useHugePages(segment, index === 0 ? SMALL_BYTES : 0);
+    });
     this.hash = options.hash ?? new Hash(options.random.int32(), options.random.int32());
     this.table = new Table(this.heap, this.hash);
     this.wheel = new TimingWheel(this.heap);

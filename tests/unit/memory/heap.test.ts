@@ -361,6 +361,18 @@ describe("segments", () => {
     expect(heap.check()).toEqual(3);
   });
 
+  test("are told of before anything in them is touched", () => {
+    const told: number[] = [];
+    const heap = new Heap(2, (segment, index) => {
+      expect(segment.length).toEqual(SEGMENT_BYTES);
+      told.push(index);
+    });
+    heap.alloc(BLOCK_BYTES_MAX);
+    expect(told).toEqual([0]);
+    heap.alloc(8);
+    expect(told).toEqual([0, 1]);
+  });
+
   test("whether there is room can be asked without taking it", () => {
     const heap = two;
     heap.alloc(BLOCK_BYTES_MAX);
