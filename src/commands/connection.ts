@@ -187,7 +187,7 @@ function clientSetinfo(c: Context): void {
 }
 
 function clientInfo(c: Context): void {
-  c.reply.verbatim("txt", `${c.client.describe()}\n`);
+  c.reply.verbatim("txt", `${c.client.describe(c.args)}\n`);
 }
 
 const CLIENT_TYPES = ["normal", "master", "replica", "slave", "pubsub"];
@@ -206,25 +206,27 @@ function allClients(c: Context): Client[] {
 }
 
 function clientList(c: Context): void {
-  const { args, server, reply } = c;
+  const { args, reply, server } = c;
   let clients = allClients(c);
   if (args.count === 4 && args.is(2, "type")) {
     const type = readType(c, 3);
     if (type === null) return;
     clients = clients.filter((client) => client.type === type);
   } else if (args.count > 3 && args.is(2, "id")) {
+    const { all, linkClient } = server.clients;
     clients = [];
     for (let i = 3; i < args.count; i++) {
       const id = c.integer(i, "ERR Invalid client ID");
       if (Number.isNaN(id)) return;
-      const client = server.clients.all.get(id);
+      const client = linkClient?.id === id ? linkClient : all.get(id);
       if (client !== undefined) clients.push(client);
     }
   } else if (args.count !== 2) {
     c.syntaxError();
     return;
   }
-  reply.verbatim("txt", clients.map((client) => `${client.describe()}\n`).join(""));
+  const lines = clients.map((client) => client.describe(client === c.client ? args : null));
+  reply.verbatim("txt", lines.map((line) => `${line}\n`).join(""));
 }
 
 function clientKill(c: Context): void {

@@ -1,6 +1,8 @@
 /** DEBUG: for tests and for looking inside. */
 import { latin1 } from "../base/bytes.ts";
 import { writeInteger } from "../base/number-text.ts";
+import { RdbWriter } from "../persistence/rdb/writer.ts";
+import { saveValue } from "../persistence/snapshot/entry-writer.ts";
 import * as errors from "../protocol/errors.ts";
 import { NO_EXPIRY } from "../store/database.ts";
 import { digestOfAll, digestOfValue } from "../store/digest.ts";
@@ -65,10 +67,13 @@ function object(c: Context): void {
   }
   let nodes = "";
   if (db.typeOf(ref) === LIST) nodes = ` ql_nodes:${c.keyspace.lists.open(ref).nodes}`;
+  // As DUMP writes it, but for the byte that names its type.
+  const out = new RdbWriter();
+  saveValue(c.keyspace, db, ref, out);
   const clock = db.metaOf(ref) >>> CLOCK_SHIFT;
   const idle = (c.keyspace.accessClock - clock) & 0xffffff;
   reply.simple(
-    `Value at:0x${(ref >>> 0).toString(16)} refcount:1 encoding:${c.keyspace.typeAt(ref).encoding(ref)} serializedlength:${db.memoryUsage(ref)} lru:${clock} lru_seconds_idle:${idle}${nodes}`,
+    `Value at:0x${(ref >>> 0).toString(16)} refcount:1 encoding:${c.keyspace.typeAt(ref).encoding(ref)} serializedlength:${out.at - 1} lru:${clock} lru_seconds_idle:${idle}${nodes}`,
   );
 }
 

@@ -18,6 +18,13 @@ export class Request {
     return this.start[last]! + this.length[last]! - this.start[0]!;
   }
 
+  /** Bytes of all arguments. */
+  get argumentBytes(): number {
+    let bytes = 0;
+    for (let i = 0; i < this.count; i++) bytes += this.length[i]!;
+    return bytes;
+  }
+
   push(start: number, length: number): void {
     if (this.count === this.start.length) this.grow();
     this.start[this.count] = start;

@@ -370,6 +370,59 @@ describePair("client list", (pair) => {
   }
 });
 
+describePair("client info", (pair) => {
+  test("tells of the command that asks, of a transaction, of a descriptor and of unread replies", async () => {
+    const { redis, storm } = await pair();
+    const [expected, got] = await onEach([redis, storm], async (client, server) => {
+      const own = async (...call: string[]) => {
+        const line = textOf(await client.call(...call)).trimEnd();
+        return Object.fromEntries(line.split(" ").map((field) => field.split("=")));
+      };
+      const asking = await own("CLIENT", "INFO");
+      const id = String(asking.id);
+      const listed = await own("CLIENT", "LIST", "ID", id);
+      const slow = await server.connect();
+      const [slowId] = /\d+/.exec(await slow.call("CLIENT", "ID"))!;
+      await client.call("SET", "long", "x".repeat(1 << 20));
+      await slow.call("MULTI");
+      await slow.call("SET", "a", "y".repeat(5000));
+      const queued = await own("CLIENT", "LIST", "ID", slowId!);
+      slow.close();
+      return {
+        argumentBytes: [asking["argv-mem"], listed["argv-mem"]],
+        hasInput: Number(asking.qbuf) > 0,
+        hasDescriptor: Number(asking.fd) > 2,
+        costs: Number(asking["tot-mem"]) > Number(asking["argv-mem"]),
+        queues: Number(queued["multi-mem"]) > 5000,
+        queuedCounts: Number(queued["tot-mem"]) > 5000,
+        idle: [queued["argv-mem"], queued.qbuf],
+      };
+    });
+    expect(got).toEqual(expected!);
+  });
+
+  test("unsent replies are counted in pieces and bytes", async () => {
+    const { storm } = await pair();
+    const client = await storm.connect();
+    const slow = await storm.connect();
+    const [id] = /\d+/.exec(await slow.call("CLIENT", "ID"))!;
+    await client.call("SET", "long", "x".repeat(1 << 22));
+    slow.pause();
+    slow.write("GET long\r\n".repeat(20));
+    let fields: Record<string, string> = {};
+    await until("replies wait for the socket", async () => {
+      const line = textOf(await client.call("CLIENT", "LIST", "ID", id!)).trimEnd();
+      fields = Object.fromEntries(line.split(" ").map((field) => field.split("=")));
+      return Number(fields.oll) > 0;
+    });
+    expect(Number(fields.omem)).toBeGreaterThan(1 << 20);
+    expect(Number(fields["tot-mem"])).toBeGreaterThan(Number(fields.omem));
+    expect(fields.events).toEqual("rw");
+    slow.close();
+    client.close();
+  });
+});
+
 // ── MEMORY STATS ─────────────────────────────────────────────────────────────────────────────
 
 describePair("memory stats", (pair) => {

@@ -120,6 +120,9 @@ describePair("debug object", (pair) => {
       ["SET", "short"],
       ["SET", "x".repeat(50)],
       ["RPUSH", "a", "b"],
+      ["SET", ""],
+      ["SET", "-1000000"],
+      ["SET", "a text that has no part twice"],
     ];
     const told = async (server: RunningServer) => {
       const client = await server.connect();
@@ -129,7 +132,11 @@ describePair("debug object", (pair) => {
         await client.call(command!, "k", ...args);
         const line = (await client.call("DEBUG", "OBJECT", "k")).trimEnd();
         const fields = line.split(" ").map((field) => field.split(":") as [string, string]);
-        lines.push(Object.fromEntries(fields));
+        // A DUMP has a byte for the type before the value, and ten for version and checksum behind.
+        const dumpBytes = Number(/^\$(\d+)/.exec(await client.call("DUMP", "k"))![1]);
+        const told = Object.fromEntries(fields);
+        expect(Number(told.serializedlength)).toEqual(dumpBytes - 11);
+        lines.push(told);
       }
       client.close();
       return lines;

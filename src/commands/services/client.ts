@@ -1,4 +1,5 @@
 /** Clients, as commands see them. */
+import type { Request } from "../../protocol/request.ts";
 import type { Subscriptions } from "../../pubsub/pubsub.ts";
 import type { Database } from "../../store/database.ts";
 
@@ -37,8 +38,8 @@ export interface Client {
   readonly type: string;
   readonly createdMs: number;
   readonly lastActiveMs: number;
-  /** Its line in CLIENT LIST, without line end. */
-  describe(): string;
+  /** Its line in CLIENT LIST, without line end. `running`: the command that it runs now. */
+  describe(running?: Request | null): string;
 }
 
 export interface ClientsService<C extends Client = Client> {

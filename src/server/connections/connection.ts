@@ -1,6 +1,7 @@
 /** One client's connection: who it is, and what of its input and output is not yet dealt with. */
 import type { Client, ReplyMode } from "../../commands/services/client.ts";
 import { quote } from "../../protocol/arguments.ts";
+import type { Request } from "../../protocol/request.ts";
 import { CHANNEL, PATTERN, SHARD, type Subscriptions } from "../../pubsub/pubsub.ts";
 import type { Database } from "../../store/database.ts";
 import { clientLine } from "./client-line.ts";
@@ -223,11 +224,18 @@ export class Connection implements Client {
     return CONNECTION_BYTES + this.bufferBytes;
   }
 
-  describe(nowMs = Date.now()): string {
-    const queued = this.pending === null ? 0 : this.pending.end;
-    const free = this.pending === null ? 0 : this.pending.bytes.length - queued;
+  /** Bytes of replies in the shared buffers, which leave when the tick ends. */
+  get replyBytes(): number {
+    let bytes = 0;
+    for (let i = 0; i < this.ranges.length; i += 3)
+      bytes += this.ranges[i + 2]! - this.ranges[i + 1]!;
+    return bytes;
+  }
+
+  /** Redis's letters for its state, in Redis's order. */
+  get #flags(): string {
     const { subscriptions, transaction } = this;
-    const flags = [
+    return [
       this.isMonitor ? "O" : this.isReplica ? "S" : "",
       subscriptions !== null ? "P" : "",
       transaction !== null ? "x" : "",
@@ -238,32 +246,44 @@ export class Connection implements Client {
       this.noEvict ? "e" : "",
       this.noTouch ? "T" : "",
     ].join("");
+  }
+
+  describe(running: Request | null = null): string {
+    const { pending, subscriptions, transaction } = this;
+    // Without a rest of earlier chunks, what runs is in the chunk that has just come.
+    const queued = pending?.end ?? running?.bytes.length ?? 0;
+    const argumentBytes = running?.argumentBytes ?? this.waiter?.requests.filledBytes ?? 0;
+    const chunkBytes = pending === null ? queued : 0;
     return clientLine(
       {
         id: this.id,
+        // Not among its documented properties, but it has it.
+        fd: (this.socket as { readonly fd?: number }).fd ?? -1,
         address: this.address,
         localAddress: this.localAddress,
         name: this.name,
         createdMs: this.createdMs,
         lastActiveMs: this.lastActiveMs,
-        flags,
+        flags: this.#flags,
         databaseIndex: this.database.index,
         channels: subscriptions?.count(CHANNEL) ?? 0,
         patterns: subscriptions?.count(PATTERN) ?? 0,
         shardChannels: subscriptions?.count(SHARD) ?? 0,
         queuedCommands: transaction?.commands.length ?? -1,
-        queuedBytes: transaction?.requests.usedBytes ?? 0,
+        queuedBytes: this.queuedBytes,
         inputBytes: queued,
-        inputFreeBytes: free,
+        inputFreeBytes: pending === null ? 0 : pending.bytes.length - queued,
+        argumentBytes,
+        replyBytes: this.replyBytes,
         unsentPieces: this.unsent.length,
-        unsentBytes: this.unsentBytes,
-        bufferBytes: this.bufferBytes,
+        outputBytes: this.outputBytes,
+        totalBytes: this.totalBytes + chunkBytes,
         command: this.lastCommand,
         protocol: this.protocol,
         libraryName: this.libraryName,
         libraryVersion: this.libraryVersion,
       },
-      nowMs,
+      Date.now(),
     );
   }
 

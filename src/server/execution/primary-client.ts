@@ -54,6 +54,7 @@ export class PrimaryClient extends InternalClient {
     return clientLine(
       {
         id: this.id,
+        fd: -1,
         address: this.address,
         localAddress: "",
         name: "",
@@ -68,9 +69,11 @@ export class PrimaryClient extends InternalClient {
         queuedBytes: 0,
         inputBytes: 0,
         inputFreeBytes: 0,
+        argumentBytes: 0,
+        replyBytes: 0,
         unsentPieces: 0,
-        unsentBytes: 0,
-        bufferBytes: 0,
+        outputBytes: 0,
+        totalBytes: 0,
         command: "NULL",
         protocol: this.protocol,
         libraryName: "",
