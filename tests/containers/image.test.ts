@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { until as untilTried } from "../harness/processes.ts";
 import { SENTINEL_MISSING, SENTINEL_PERIODS } from "../harness/sentinel.ts";
 import { skips, without } from "../harness/skips.ts";
-import { Terminal } from "../monitor/terminal.ts";
+import { Terminal } from "../harness/terminal.ts";
 import { CONTAINERS_MISSING, Engine } from "./engine.ts";
 
 const IMAGE = "localhost/stormdb-test";
@@ -244,7 +244,7 @@ describe.skipIf(skips(CONTAINERS_MISSING))("containers", () => {
       async () => {
         const command = engine.inside(composeWith("run", "--rm", "--no-deps", "monitor"));
         const environment = { ...engine.environment, ...VARIABLES };
-        await using terminal = new Terminal(command, { width: 100, height: 30 }, environment);
+        await using terminal = new Terminal(command, { width: 100, height: 30, env: environment });
         // A container takes a while to start, above all on a busy machine.
         await terminal.shows("● connected", TRIES * 10);
         expect(terminal.text()).toContain(" primary:6379  StormDB ");

@@ -11,9 +11,9 @@ import {
 } from "../harness/processes.ts";
 import type { RawClient } from "../harness/raw-client.ts";
 import { without } from "../harness/skips.ts";
+import { Terminal } from "../harness/terminal.ts";
 import { readInfo, readInfoNumber } from "../server/info.ts";
 import { RestartableServer } from "./restartable.ts";
-import { Terminal } from "./terminal.ts";
 
 const SMALL = { width: 80, height: 24 };
 const SIZES = [SMALL, { width: 120, height: 40 }, { width: 200, height: 60 }];
@@ -268,10 +268,10 @@ describe.skipIf(without("tmux"))("the monitor", () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: codes of colours
     const colour = /\x1b\[[0-9;]*(3[0-7]|9[0-7])m/;
     expect(coloured.styled()).toMatch(colour);
-    await using plain = new Terminal(monitor(server.port), SMALL, { NO_COLOR: "1" });
+    await using plain = new Terminal(monitor(server.port), { ...SMALL, env: { NO_COLOR: "1" } });
     await plain.shows("● connected");
     expect(plain.styled()).not.toMatch(colour);
-    await using ascii = new Terminal(monitor(server.port), SMALL, { LC_ALL: "C" });
+    await using ascii = new Terminal(monitor(server.port), { ...SMALL, env: { LC_ALL: "C" } });
     const text = await ascii.shows("* connected");
     expect(text).toMatch(/^[\x20-\x7e\n]+$/);
     expect(text).toContain("+- Operations -");
