@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, normalize, relative } from "node:path";
+import { NOT_MIRRORED } from "./not-mirrored.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const SOURCE = join(ROOT, "src");
@@ -317,5 +318,46 @@ describe("files", () => {
   test("have no absolute paths of somebody's machine", () => {
     const path = new RegExp(`["'\`](/${"home"}|/${"work"}|/${"Users"})/`);
     expect(ALL.filter((file) => lines(file).some((line) => path.test(line)))).toEqual([]);
+  });
+});
+
+describe("unit tests mirror the source", () => {
+  const stem = (file: string) => file.replace(/(\.test)?\.ts$/, "");
+  const UNIT_TESTS = ALL.filter((file) => /^tests\/unit\/.*\.test\.ts$/.test(file)).map((file) =>
+    stem(relative("tests/unit", file)),
+  );
+  const STEMS = SOURCES.map(stem);
+
+  /** Whether there is anything to run: types and re-exports need no test. */
+  function runs(file: string): boolean {
+    const code = new Bun.Transpiler({ loader: "ts" }).transformSync(
+      readFileSync(join(SOURCE, file), "utf8"),
+    );
+    return code.replace(/^(import|export) .* from .*$/gm, "").trim() !== "";
+  }
+
+  // A test of one aspect has a word more in its name: journal-replicas.test.ts is one of journal.ts.
+  const isTestOf = (test: string, source: string) =>
+    test === source || test.startsWith(`${source}-`);
+
+  test("each file of src has a unit test, but for those that are listed", () => {
+    const missing = SOURCES.filter((file) => file.endsWith(".ts") && runs(file))
+      .filter((file) => !UNIT_TESTS.some((name) => isTestOf(name, stem(file))))
+      .filter((file) => !NOT_MIRRORED.includes(file));
+    expect(missing.map((file) => `write tests/unit/${stem(file)}.test.ts`)).toEqual([]);
+  });
+
+  test("the list only becomes shorter: who has a test, or is gone, is taken off", () => {
+    const stale = NOT_MIRRORED.filter(
+      (file) => !SOURCES.includes(file) || UNIT_TESTS.includes(stem(file)),
+    );
+    expect(stale.map((file) => `take ${file} out of tests/unit/not-mirrored.ts`)).toEqual([]);
+  });
+
+  test("each unit test is that of a file of src or of scripts", () => {
+    const scripts = ALL.filter((file) => file.startsWith("scripts/")).map(stem);
+    const known = [...STEMS, ...scripts, "architecture"];
+    const lost = UNIT_TESTS.filter((name) => !known.some((source) => isTestOf(name, source)));
+    expect(lost).toEqual([]);
   });
 });
