@@ -340,6 +340,7 @@ describe("unit tests mirror the source", () => {
   const isTestOf = (test: string, source: string) =>
     test === source || test.startsWith(`${source}-`);
 
+  // A file of the list that is moved or parted takes its line along.
   test("each file of src has a unit test, but for those that are listed", () => {
     const missing = SOURCES.filter((file) => file.endsWith(".ts") && runs(file))
       .filter((file) => !UNIT_TESTS.some((name) => isTestOf(name, stem(file))))
