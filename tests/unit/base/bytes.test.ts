@@ -1,6 +1,9 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyBytes, equalBytes, freeBytes, latin1, latin1Text } from "../../../src/base/bytes.ts";
 import { forSeeds, randomBytes } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 /** About the length where one way of working gives over to another. */
 const LENGTHS = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 94, 95, 96, 97, 98, 200, 5000];

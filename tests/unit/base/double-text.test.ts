@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../../src/base/assert.ts";
 import { latin1, latin1Text } from "../../../src/base/bytes.ts";
 import {
@@ -9,6 +9,9 @@ import {
   writeDouble17,
 } from "../../../src/base/double-text.ts";
 import { forSeeds } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const bytes = new Uint8Array(DOUBLE_TEXT_BYTES_MAX + 2);
 const text = (value: number) => latin1Text(bytes, 1, writeDouble(bytes, 1, value));

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   addExtended,
   type ExtendedFloat,
@@ -8,6 +8,9 @@ import {
 } from "../../../src/base/extended-float.ts";
 import { forSeeds, pick } from "../seeds.ts";
 import { LONG_DOUBLE_SUMS } from "./long-double-sums.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 function parse(text: string): ExtendedFloat {
   const value = parseExtended(text);

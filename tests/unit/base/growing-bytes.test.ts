@@ -1,6 +1,9 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { GrowingBytes } from "../../../src/base/growing-bytes.ts";
 import { forSeeds, randomBytes } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const INITIAL = 8;
 const KEPT = 64;

@@ -1,7 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { latin1 } from "../../../src/base/bytes.ts";
 import { Hash } from "../../../src/base/key-hash.ts";
 import { forSeeds, randomBytes } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 type State = [bigint, bigint, bigint, bigint];
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { latin1, latin1Text } from "../../../src/base/bytes.ts";
 import {
   fitsInt64,
@@ -10,6 +10,9 @@ import {
   writeInteger,
 } from "../../../src/base/number-text.ts";
 import { forSeeds, randomBytes } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const MAX = 2n ** 63n - 1n;
 const MIN = -(2n ** 63n);

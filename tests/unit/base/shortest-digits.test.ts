@@ -1,9 +1,12 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../../src/base/assert.ts";
 import { latin1Text } from "../../../src/base/bytes.ts";
 import type { Random } from "../../../src/base/random.ts";
 import { ShortestDigits } from "../../../src/base/shortest-digits.ts";
 import { forSeeds, pick } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const shortest = new ShortestDigits();
 const double = new Float64Array(1);

@@ -1,7 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { latin1, latin1Text } from "../../../src/base/bytes.ts";
 import { TextCache } from "../../../src/base/text-cache.ts";
 import { forSeeds, randomBytes } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 test("whatever was asked before, the text is that of the bytes", () =>
   forSeeds(3, (random) => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../../src/base/assert.ts";
 import { toBigInt } from "../../../src/base/number-text.ts";
 import type { Random } from "../../../src/base/random.ts";
@@ -6,6 +6,9 @@ import { Heap, SEGMENT_SHIFT, UNIT_MASK } from "../../../src/memory/heap.ts";
 import { IntSet } from "../../../src/memory/int-set.ts";
 import { forSeeds, pick } from "../seeds.ts";
 import { fits, runShort } from "./lean-heap.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const heap = new Heap(1);
 const ints = new IntSet(heap);

@@ -1,7 +1,10 @@
 /** What is for replicas alone does not reach the disk, and the rest is the same for both. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { Journal } from "../../../src/persistence/journal.ts";
 import { forSeeds } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 /** The commands in the bytes, each as one text. */
 function commandsOf(bytes: Uint8Array): string[] {

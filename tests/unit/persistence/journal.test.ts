@@ -1,9 +1,12 @@
 /** What the journal puts around commands: their database, and MULTI where it takes more than one. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { Journal } from "../../../src/persistence/journal.ts";
 import { Request } from "../../../src/protocol/request.ts";
 import { READY, RequestParser } from "../../../src/protocol/request-parser.ts";
 import { forSeeds } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 function taken(journal: Journal): string[] {
   const bytes = journal.forReplicas().slice();

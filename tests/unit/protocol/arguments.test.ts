@@ -1,6 +1,9 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { quote, splitArguments } from "../../../src/protocol/arguments.ts";
 import { forSeeds, pick } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 describe("splitting", () => {
   const CASES: readonly (readonly [line: string, words: string[] | null])[] = [

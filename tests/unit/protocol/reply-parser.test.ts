@@ -1,7 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { latin1 } from "../../../src/base/bytes.ts";
 import { type Reply, ReplyParser } from "../../../src/protocol/reply-parser.ts";
 import { forSeeds, pick } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 function repliesOf(chunks: readonly Uint8Array[]): Reply[] {
   const parser = new ReplyParser();

@@ -1,8 +1,11 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { latin1, latin1Text } from "../../../src/base/bytes.ts";
 import { ReplyParser } from "../../../src/protocol/reply-parser.ts";
 import { ReplyWriter } from "../../../src/protocol/reply-writer.ts";
 import { forSeeds, pick, randomBytes } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 function written(protocol: number, write: (writer: ReplyWriter) => void): string {
   const writer = new ReplyWriter();

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../../src/base/assert.ts";
 import { latin1 } from "../../../src/base/bytes.ts";
 import type { Random } from "../../../src/base/random.ts";
@@ -6,6 +6,9 @@ import { encodeCommand } from "../../../src/protocol/command-encoder.ts";
 import { Request } from "../../../src/protocol/request.ts";
 import { EMPTY, FAILED, MORE, READY, RequestParser } from "../../../src/protocol/request-parser.ts";
 import { forSeeds, pick } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 /** What comes of bytes: requests by their arguments, "empty" for nothing to do, an error at the end. */
 type Outcome = readonly string[] | "empty" | { readonly error: string };

@@ -1,10 +1,13 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { latin1Text } from "../../../src/base/bytes.ts";
 import { encodeCommand } from "../../../src/protocol/command-encoder.ts";
 import { Request } from "../../../src/protocol/request.ts";
 import { READY, RequestParser } from "../../../src/protocol/request-parser.ts";
 import { RequestQueue } from "../../../src/protocol/request-queue.ts";
 import { forSeeds, pick, randomBytes } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 function parse(bytes: Uint8Array): Request {
   const request = new Request();

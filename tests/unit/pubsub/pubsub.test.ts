@@ -1,5 +1,5 @@
 /** Who gets what, against a plain model; and that a message is encoded once for each protocol. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { latin1, latin1Text } from "../../../src/base/bytes.ts";
 import { globMatch } from "../../../src/base/glob.ts";
 import { ReplyWriter } from "../../../src/protocol/reply-writer.ts";
@@ -14,6 +14,9 @@ import {
   type Subscriptions,
 } from "../../../src/pubsub/pubsub.ts";
 import { forSeeds, pick } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 class Client implements Subscriber {
   subscriptions: Subscriptions | null = null;

@@ -1,9 +1,12 @@
 /** The stream cut at every byte, and at random ones: what is run and what counts as applied. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { encodeCommand } from "../../../src/protocol/command-encoder.ts";
 import type { Request } from "../../../src/protocol/request.ts";
 import { Applier, StreamError } from "../../../src/replication/applier.ts";
 import { forSeeds } from "../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 class Recorder {
   readonly events: string[] = [];

@@ -1,10 +1,13 @@
-import { beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { latin1 } from "../../../src/base/bytes.ts";
 import { NO_EXPIRY } from "../../../src/store/database.ts";
 import { digestOfAll, digestOfValue } from "../../../src/store/digest.ts";
 import { forSeeds, shuffled } from "../seeds.ts";
 import { Model } from "./model.ts";
 import { operate } from "./operations.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const model = new Model();
 const { space } = model;

@@ -1,6 +1,9 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { bucketUsec, Command, percentilesUsec } from "../../../../src/commands/spec/command.ts";
 import { forSeeds } from "../../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 function commandOf(arity: number): Command {
   return new Command({

@@ -1,6 +1,9 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Crc64 } from "../../../../src/persistence/rdb/crc64.ts";
 import { forSeeds, randomBytes } from "../../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 function checksum(bytes: Uint8Array): string {
   const crc = new Crc64();

@@ -1,7 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Random } from "../../../../src/base/random.ts";
 import { compress, decompress } from "../../../../src/persistence/rdb/lzf.ts";
 import { forSeeds, pick, randomBytes } from "../../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 /** Bytes with repetitions near and far, and stretches without. */
 function sample(random: Random): Uint8Array {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../../../src/base/assert.ts";
 import { latin1, latin1Text } from "../../../../src/base/bytes.ts";
 import { toBigInt } from "../../../../src/base/number-text.ts";
@@ -11,6 +11,9 @@ import {
   ZipmapReader,
 } from "../../../../src/persistence/values/legacy.ts";
 import { forSeeds, pick, randomBytes } from "../../seeds.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 type Value = string | bigint;
 
