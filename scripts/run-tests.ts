@@ -28,9 +28,9 @@ const UNIT = "tests/unit/";
 /** A test that hangs for good fails by its own time limit; this is for what hangs beside the tests. */
 const JOB_MINUTES_MAX = process.env.SOAK === undefined ? 10 : 600;
 const SILENCE_MS_MAX = 20_000;
-/** Most tests wait for servers part of the time, and so a few more than there are cores run at once. */
+/** Most tests wait for servers part of the time, so that some more than there are cores run at once. */
 const CORES = availableParallelism();
-const CORES_MAX = CORES * 1.15;
+const CORES_MAX = CORES * 1.3;
 const JOBS_MAX = CORES * 3;
 
 const TYPES: Job = {

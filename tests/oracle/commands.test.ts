@@ -9,6 +9,7 @@ import { COMMANDS } from "../../src/commands/index.ts";
 import type { CommandSpec } from "../../src/commands/spec/command.ts";
 import { type Argument, parseSyntax } from "../../src/commands/spec/syntax.ts";
 import { type Call, describePair, oracleTest } from "../harness/oracle.ts";
+import { startStormdb } from "../harness/processes.ts";
 import type { RawClient } from "../harness/raw-client.ts";
 import { parseValue, type Value } from "../harness/reply-value.ts";
 
@@ -302,7 +303,6 @@ oracleTest("COMMAND: keys and errors", [
     "CLIENT LIST x",
     "nothing a",
     '"" a',
-    '"get\\x00" a',
     "SELECT 1",
     'GET "\\x00\\xff"',
     'SET "" ""',
@@ -440,6 +440,19 @@ describePair("a key with a value of another type", (pair) => {
     const refuses = /^(?:\*1\r\n)?-WRONGTYPE /.test(replies[0]!);
     expect(refuses).toEqual(!TYPELESS.includes(name));
   });
+});
+
+// Not in the script above: redis-server compares names up to a zero byte once their hashes fall into
+// one bucket, and so takes this for GET in one process of some hundreds.
+test("a name with a zero byte is no command's", async () => {
+  await using storm = await startStormdb();
+  const client = await storm.connect();
+  const invalid = "-ERR Invalid command specified\r\n";
+  for (const name of ["get\0", "\0get", "g\0et", "get\0get"]) {
+    expect(await client.call("COMMAND", "GETKEYS", name, "a")).toEqual(invalid);
+    expect(await client.call("COMMAND", "GETKEYSANDFLAGS", name, "a")).toEqual(invalid);
+    expect(await client.call(name, "a")).toStartWith("-ERR unknown command");
+  }
 });
 
 test("some script exercises every command", () => {
