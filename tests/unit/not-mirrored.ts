@@ -55,6 +55,8 @@ export const NOT_MIRRORED: readonly string[] = [
   "commands/transactions.ts",
   "index.ts",
   "main.ts",
+  "memory/pages.ts",
+  "memory/ranked-nodes.ts",
   "monitor/clients-page.ts",
   "monitor/commands-page.ts",
   "monitor/dashboard.ts",
