@@ -506,7 +506,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
           "RW access update variable_flags",
           "RW and ACCESS due to the optional `GET` argument",
         ),
-        without: { option: "get", flags: "OW update" },
+        without: { option: "get", from: 3, flags: "OW update" },
       },
     ],
     syntax: `key value [condition: NX | XX] [GET] [expiration: ${EXPIRATION} | KEEPTTL]`,

@@ -44,7 +44,11 @@ oracleTest("ping, echo, unknown commands", [
   "GETT a",
   "ge",
   '"GET " a',
-  '"get\\x00" a',
+  {
+    call: '"get\\x00" a',
+    // redis-server finds GET if its random hash seed puts both names into one bucket.
+    as: { redis72: "-ERR unknown command 'get', with args beginning with: 'a' \r\n" },
+  },
   "GET|A b",
   "CONFIG|GET port",
   { call: ["X".repeat(200), "a"] },

@@ -79,12 +79,15 @@ describe.skipIf(skips(canMount ? "" : "file systems cannot be mounted here"))("a
     const free = fillUp(folder);
     await writeUntilRefused(client);
     expect(await client.call("LLEN", "list")).toStartWith(":");
+    // Sentinel finds out by PING, and fails over.
+    expect(await client.call("PING")).toStartWith(MISCONF);
     expect(await infoField(client, "aof_last_write_status")).toEqual("err");
     free();
     await until("writes are taken again", async () => {
       return (await client.call("SET", "a", "1")) === "+OK\r\n";
     });
     expect(await infoField(client, "aof_last_write_status")).toEqual("ok");
+    expect(await client.call("PING")).toEqual("+PONG\r\n");
     expect(storm.output()).toContain("AOF write error looks solved");
     const digest = await digestOf(client);
     expect(await restartedDigest(folder, storm)).toEqual(digest);

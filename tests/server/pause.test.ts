@@ -123,6 +123,8 @@ describe("WRITE", () => {
     const leaves = await storm.connect();
     const killed = await storm.connect();
     const stays = await storm.connect();
+    const bytesOf = () => readInfoNumber(admin, "memory", "mem_clients_normal");
+    const bytesOfOne = (await bytesOf()) / 4;
     await admin.call("CLIENT", "PAUSE", LONG, "WRITE");
     for (const [i, client] of [leaves, killed, stays].entries()) {
       await client.call("CLIENT", "SETNAME", `waits-${i}`);
@@ -143,7 +145,7 @@ describe("WRITE", () => {
     await admin.call("CLIENT", "UNPAUSE");
     expect(await readMany(stays, 3)).toEqual([":1\r\n", ":2\r\n", "+OK\r\n"]);
     expect(await admin.call("GET", "a")).toEqual("$1\r\n2\r\n");
-    expect(await readInfoNumber(admin, "memory", "mem_clients_normal")).toEqual(0);
+    expect(await bytesOf()).toEqual(bytesOfOne * 2);
     expect(await admin.call("DEBUG", "CHECK")).toEqual("+OK\r\n");
   });
 
@@ -169,6 +171,69 @@ describe("WRITE", () => {
       });
       expect(await readMany(client, 500)).toEqual(expected.flat());
     }
+  });
+});
+
+describe("no key expires", () => {
+  sameAsRedis("while writes are paused", [], async (server) => {
+    const admin = await server.connect();
+    const reader = await server.connect();
+    // In one piece, so that no key expires before the pause.
+    const sets = ["SET read 1 PX 50", "SET unread 1 PX 50", "SET stays 1"];
+    const lines = [...sets, `CLIENT PAUSE ${LONG} WRITE`];
+    admin.write(lines.map((line) => `${line}\r\n`).join(""));
+    await readMany(admin, 4);
+    const state = async () => [
+      await readInfoNumber(reader, "stats", "expired_keys"),
+      await reader.call("DBSIZE"),
+    ];
+    await until("the keys are past their time", async () => {
+      return (await reader.call("EXISTS", "read")) === ":0\r\n";
+    });
+    // Reading hides it, and deletes nothing.
+    const seen: unknown[] = [];
+    for (const name of ["GET", "TTL", "TYPE", "STRLEN", "OBJECT ENCODING"]) {
+      seen.push(await reader.call(...name.split(" "), "read"));
+    }
+    seen.push(await reader.call("SCAN", "0", "COUNT", "100"), await reader.call("KEYS", "*"));
+    // So many turns of the event loop that active expiry would have come to the other one.
+    for (let i = 0; i < 30; i++) await settle(server);
+    seen.push(await state());
+    await admin.call("CLIENT", "UNPAUSE");
+    await until("both keys are deleted", async () => {
+      return (await readInfoNumber(reader, "stats", "expired_keys")) === 2;
+    });
+    seen.push(await state(), await reader.call("KEYS", "*"));
+    return seen;
+  });
+
+  test("and replicas are sent no DEL", async () => {
+    await using storm = await startStormdb("--appendonly", "yes", "--appendfsync", "always");
+    const client = await storm.connect();
+    client.write(`SET a 1 PX 50\r\nCLIENT PAUSE ${LONG} WRITE\r\n`);
+    await readMany(client, 2);
+    const size = () => readInfoNumber(client, "persistence", "aof_current_size");
+    const before = await size();
+    await until("it is past its time", async () => {
+      return (await client.call("GET", "a")) === "$-1\r\n";
+    });
+    for (let i = 0; i < 30; i++) await settle(storm);
+    expect(await size()).toEqual(before);
+    await client.call("CLIENT", "UNPAUSE");
+    await until("the DEL is propagated", async () => (await size()) > before);
+    expect(await client.call("DEBUG", "CHECK")).toEqual("+OK\r\n");
+  });
+
+  test("a pause that ends by itself lets keys expire again", async () => {
+    await using storm = await startStormdb();
+    const client = await storm.connect();
+    client.write("SET a 1 PX 20\r\nCLIENT PAUSE 100 WRITE\r\n");
+    await readMany(client, 2);
+    await until("the key is deleted", async () => {
+      return (await readInfoNumber(client, "stats", "expired_keys")) === 1;
+    });
+    expect(await client.call("SET", "a", "2", "NX")).toEqual("+OK\r\n");
+    expect(await client.call("DEBUG", "CHECK")).toEqual("+OK\r\n");
   });
 });
 

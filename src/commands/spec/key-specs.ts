@@ -13,8 +13,8 @@ export interface KeySpec {
   /** The argument at `at` is the number of keys behind it. */
   readonly keynum?: boolean;
   readonly notes?: string;
-  /** Other flags for a call that lacks an option (in lower case). */
-  readonly without?: { readonly option: string; readonly flags: string };
+  /** Other flags for a call that lacks an option (in lower case) from argument `from` on. */
+  readonly without?: { readonly option: string; readonly from: number; readonly flags: string };
 }
 
 /** One key, in argument `at`. */
@@ -82,6 +82,7 @@ export interface KeyPlace {
   readonly bits: number;
   /** An option without which `bitsWithoutOption` hold; "" for none. */
   readonly option: string;
+  readonly optionFrom: number;
   readonly bitsWithoutOption: number;
 }
 
@@ -93,6 +94,7 @@ export function placesOf(specs: readonly KeySpec[]): readonly KeyPlace[] {
     keynum: keynum ?? false,
     bits: flagBits(flags),
     option: without?.option ?? "",
+    optionFrom: without?.from ?? 0,
     bitsWithoutOption: without === undefined ? 0 : flagBits(without.flags),
   }));
 }
@@ -143,7 +145,8 @@ export function forEachKey(
       if (keynum < 1 || last >= count) return WRONG_KEYNUM;
     }
     // A specification's flags vary only with its option, and here the call is known.
-    const lacksOption = place.option !== "" && !hasOption(request, nameIndex + 1, place.option);
+    const lacksOption =
+      place.option !== "" && !hasOption(request, nameIndex + place.optionFrom, place.option);
     const bits = lacksOption ? place.bitsWithoutOption : place.bits & ~KEY_VARIABLE_FLAGS;
     for (let index = first; index <= last && index < count; index += place.step) {
       visit(nameIndex + index, bits);
