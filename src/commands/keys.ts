@@ -3,8 +3,8 @@ import { latin1Text } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
 import * as errors from "../protocol/errors.ts";
 import type { Database } from "../store/database.ts";
-import { CLOCK_SHIFT, isInteger, typeIndex } from "../store/entry.ts";
-import { TYPE_NAMES } from "../store/value-type.ts";
+import { CLOCK_SHIFT, isInteger, typeNumber } from "../store/entry.ts";
+import { TYPE_NUMBERS, type TypeName } from "../store/value-type.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT } from "./events.ts";
 import { helpCommand } from "./help.ts";
@@ -38,10 +38,9 @@ function touch(c: Context): void {
 }
 
 function type(c: Context): void {
-  const { db } = c;
   c.keyspace.touching = false;
   const ref = c.lookup(1);
-  c.reply.simple(ref === 0 ? "none" : TYPE_NAMES[typeIndex(db.metaOf(ref))]!);
+  c.reply.simple(ref === 0 ? "none" : c.keyspace.typeAt(ref).name);
 }
 
 function keyText(db: Database, ref: number): string {
@@ -121,11 +120,11 @@ function scan(c: Context): void {
     steps++;
   } while (cursor !== 0 && found < count && steps < count * SCAN_STEPS_PER_KEY);
   refs.length = found;
-  const wantedIndex = (TYPE_NAMES as readonly (string | null)[]).indexOf(wantedType);
+  const wantedNumber = TYPE_NUMBERS[wantedType as TypeName] ?? -1;
   const matching = refs.filter(
     (ref) =>
       !db.isExpired(ref) &&
-      (wantedType === null || typeIndex(db.metaOf(ref)) === wantedIndex) &&
+      (wantedType === null || typeNumber(db.metaOf(ref)) === wantedNumber) &&
       (pattern === "*" || globMatch(pattern, keyText(db, ref))),
   );
   reply.array(2);

@@ -35,7 +35,7 @@ import { equalBytes } from "../base/bytes.ts";
 import type { Hash } from "../base/key-hash.ts";
 import type { Random } from "../base/random.ts";
 import { type Heap, SEGMENT_SHIFT, UNIT_MASK } from "./heap.ts";
-import { KEY_LENGTH_WORD, keyOffset } from "./record.ts";
+import { FLAG_BYTES, KEY_LENGTH_WORD, RECORD_BYTES } from "./record.ts";
 
 const COUNT = 0;
 const LEVEL = 1;
@@ -59,6 +59,8 @@ const MERGE_BELOW = 1.5;
 export class Table {
   readonly #heap: Heap;
   readonly #hash: Hash;
+  /** Bytes of a record before what its flags add and its key. */
+  readonly #headBytes: number;
   readonly #words: Int32Array[];
   readonly #bytes: Uint8Array[];
   /** The record last found or inserted, and the hash of its key. */
@@ -70,7 +72,8 @@ export class Table {
   /** (ref, hash) pairs of the buckets being split or merged. */
   #scratch = new Int32Array(64);
 
-  constructor(heap: Heap, hash: Hash) {
+  constructor(heap: Heap, hash: Hash, headBytes = RECORD_BYTES) {
+    this.#headBytes = headBytes;
     this.#heap = heap;
     this.#hash = hash;
     this.#words = heap.words;
@@ -150,7 +153,8 @@ export class Table {
     const words = this.#words[ref >>> SEGMENT_SHIFT]!;
     const w = (ref & UNIT_MASK) << 1;
     const bytes = this.#bytes[ref >>> SEGMENT_SHIFT]!;
-    return this.#hash.of(bytes, (w << 2) + keyOffset(words[w]!), words[w + KEY_LENGTH_WORD]!);
+    const at = (w << 2) + this.#headBytes + (words[w]! & FLAG_BYTES);
+    return this.#hash.of(bytes, at, words[w + KEY_LENGTH_WORD]!);
   }
 
   /** Finds the slot of a record; returns the hash of its key. Throws where the table has no such record. */
@@ -241,6 +245,37 @@ export class Table {
     return n;
   }
 
+  /**
+   * Takes the last bucket off a table that is being taken apart, and destroys the table with its first
+   * buckets. Writes the bucket's records to `out`, which are the caller's to free; returns how many,
+   * or -1 once the table is gone.
+   */
+  takeLastBucket(root: number, out: number[]): number {
+    let level = this.#get(root, LEVEL);
+    let split = this.#get(root, SPLIT);
+    if (level === LEVEL_MIN && split === 0) {
+      for (let index = 0; index < 1 << LEVEL_MIN; index++) {
+        const n = this.readBucket(root, index, out);
+        this.clearBucket(root, index);
+        if (n > 0) return n;
+      }
+      this.destroy(root);
+      return -1;
+    }
+    if (split === 0) {
+      level--;
+      split = 1 << level;
+    }
+    split--;
+    const gone = (1 << level) + split;
+    const n = this.readBucket(root, gone, out);
+    this.clearBucket(root, gone);
+    this.#dropBucket(root, gone);
+    this.#set(root, LEVEL, level);
+    this.#set(root, SPLIT, split);
+    return n;
+  }
+
   /** Empties a bucket of a table that is being taken apart; its records stay the caller's. */
   clearBucket(root: number, index: number): void {
     const bucket = this.#bucketAt(root, index);
@@ -326,7 +361,7 @@ export class Table {
     const w = (ref & UNIT_MASK) << 1;
     if (words[w + KEY_LENGTH_WORD] !== length) return false;
     const bytes = this.#bytes[segment]!;
-    const at = (w << 2) + keyOffset(words[w]!);
+    const at = (w << 2) + this.#headBytes + (words[w]! & FLAG_BYTES);
     return equalBytes(bytes, at, key, offset, length);
   }
 

@@ -203,6 +203,7 @@ export class Database {
       if (entry !== ref) {
         space.table.replace(space.tableRoot(this.index), ref, entry);
         heap.free(ref);
+        space.typeAt(entry).entryMoved?.(entry);
       }
     }
     wheel.setTime(entry, expireAtMs);
@@ -340,6 +341,7 @@ export class Database {
       space.heap.free(block);
       throw error;
     }
+    space.typeAt(block).entryMoved?.(block);
     space.hooks.ready?.(this, block);
   }
 

@@ -4,14 +4,14 @@
  * Source: the description in Redis's debug.c of how keys, values and expiries are mixed.
  */
 import type { Database } from "./database.ts";
-import { typeIndex } from "./entry.ts";
+import { typeNumber } from "./entry.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { DIGEST_BYTES, ValueDigest } from "./value-digest.ts";
 
 const EXPIRY_MARK = new TextEncoder().encode("!!expire!!");
 
 function mixValue(space: Keyspace, db: Database, ref: number, digest: ValueDigest): void {
-  digest.mixNumber32(typeIndex(db.metaOf(ref)));
+  digest.mixNumber32(typeNumber(db.metaOf(ref)));
   space.typeAt(ref).digest(ref, digest);
   if (db.expiryOf(ref) >= 0) digest.add(EXPIRY_MARK, 0, EXPIRY_MARK.length);
 }

@@ -18,8 +18,8 @@ export const ENCODING_MASK = 3;
 export const CLOCK_SHIFT = 8;
 export const LOW_MASK = 0xff;
 
-/** The number of the entry's type, an index into `TYPE_NAMES`. */
-export function typeIndex(meta: number): number {
+/** The number of the entry's type, see `TYPE_NUMBERS`. */
+export function typeNumber(meta: number): number {
   return (meta & TYPE_MASK) >>> 5;
 }
 

@@ -7,7 +7,7 @@ import { type EntryGuard, ROOT_WORDS, Space, type SpaceOptions, TABLE, WHEEL } f
 import { createTypes, type Types } from "./types/index.ts";
 import type { Lists } from "./types/lists.ts";
 import type { Strings } from "./types/strings.ts";
-import { TYPE_NAMES } from "./value-type.ts";
+import { byTypeNumber, type ValueType } from "./value-type.ts";
 
 export class Keyspace extends Space {
   readonly databases: Database[] = [];
@@ -17,7 +17,7 @@ export class Keyspace extends Space {
   constructor(options: SpaceOptions) {
     super(options);
     const types: Types = createTypes(this);
-    this.types = TYPE_NAMES.map((name) => types[name]);
+    this.types = byTypeNumber<ValueType>(types);
     this.strings = types.string;
     this.lists = types.list;
     for (let i = 0; i < options.databases; i++) {

@@ -12,7 +12,7 @@ import { useHugePages } from "../base/system-memory.ts";
 import { Heap, SEGMENT_SHIFT, UNIT_MASK } from "../memory/heap.ts";
 import { Table } from "../memory/table.ts";
 import { TimingWheel } from "../memory/timing-wheel.ts";
-import { typeIndex } from "./entry.ts";
+import { typeNumber } from "./entry.ts";
 import { noHooks } from "./hooks.ts";
 import { Reaper } from "./reaper.ts";
 import { ValueGuards } from "./value-guards.ts";
@@ -110,7 +110,7 @@ export class Space {
 
   typeAt(ref: number): ValueType {
     const words = this.heap.words[ref >>> SEGMENT_SHIFT]!;
-    return this.types[typeIndex(words[(ref & UNIT_MASK) << 1]!)]!;
+    return this.types[typeNumber(words[(ref & UNIT_MASK) << 1]!)]!;
   }
 
   /** Frees the value of an entry, not the entry; a long value is freed later, in slices. */

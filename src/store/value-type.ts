@@ -7,9 +7,17 @@ import type { BlockGuard } from "../memory/block-guard.ts";
 import type { Database } from "./database.ts";
 import type { ValueDigest } from "./value-digest.ts";
 
-/** In the order of their numbers in an entry's meta. */
-export const TYPE_NAMES = ["string", "list"] as const;
-export type TypeName = (typeof TYPE_NAMES)[number];
+/** The types' numbers in an entry's meta, and in Redis's DEBUG DIGEST. */
+export const TYPE_NUMBERS = { string: 0, list: 1 } as const;
+export type TypeName = keyof typeof TYPE_NUMBERS;
+export const TYPE_NAMES = Object.keys(TYPE_NUMBERS) as readonly TypeName[];
+
+/** One thing for each type, in an array by the types' numbers. */
+export function byTypeNumber<T>(things: Readonly<Record<TypeName, T>>): readonly T[] {
+  const array: T[] = [];
+  for (const name of TYPE_NAMES) array[TYPE_NUMBERS[name]] = things[name];
+  return array;
+}
 
 /** Names a block of the heap, or an entry (whose record is a block); 0 is null. */
 export type Ref = number;
@@ -28,6 +36,8 @@ export interface ValueType {
   free(ref: Ref): number;
   /** Frees about `budget` blocks of what `free` left. Returns 0 when all is free, else the word to go on with. */
   freeMore(rest: number, budget: number): number;
+  /** The entry has moved to another block, or to another database. Only values that refer to their entry care. */
+  entryMoved?(ref: Ref): void;
   /** Begins to read a long value in slices; null for one that is short enough to be read at once. */
   walk(ref: Ref): ValueWalk | null;
   /** Adds the value to a DEBUG DIGEST. */

@@ -1,6 +1,6 @@
 /** The forms of values in files: one object a type. A type that is missing here does not compile. */
-import { typeIndex } from "../../store/entry.ts";
-import { TYPE_NAMES, type TypeName } from "../../store/value-type.ts";
+import { typeNumber } from "../../store/entry.ts";
+import { byTypeNumber, type TypeName } from "../../store/value-type.ts";
 import { LIST_FORMAT } from "./list.ts";
 import { STRING_FORMAT } from "./string.ts";
 import type { ValueFormat } from "./value-format.ts";
@@ -10,9 +10,9 @@ export const VALUE_FORMATS: Readonly<Record<TypeName, ValueFormat>> = {
   list: LIST_FORMAT,
 };
 
-const BY_INDEX = TYPE_NAMES.map((name) => VALUE_FORMATS[name]);
+const BY_NUMBER = byTypeNumber(VALUE_FORMATS);
 
 /** The form of an entry's value, by the entry's meta. */
 export function formatOf(meta: number): ValueFormat {
-  return BY_INDEX[typeIndex(meta)]!;
+  return BY_NUMBER[typeNumber(meta)]!;
 }
