@@ -60,7 +60,7 @@ export class TableWalk implements BlockGuard {
   }
 
   /** Hands some records to `visit`, those of one bucket or one that has left the table. */
-  some(visit: (record: number) => void): void {
+  readSome(visit: (record: number) => void): void {
     for (const record of this.#owned) {
       this.left--;
       visit(record);

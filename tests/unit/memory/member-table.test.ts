@@ -106,7 +106,7 @@ describe.each(tables.map((table, i) => [["with a word", "without one"][i]!, tabl
         const seen: [string, string][] = [];
         const emptying = random.below(4) === 0;
         while (!walk.isAtEnd) {
-          walk.some((record) => seen.push(pair.read(record, expected)));
+          walk.readSome((record) => seen.push(pair.read(record, expected)));
           for (let i = random.below(12); i > 0; i--) {
             const members = [...pair.model.keys()];
             if (emptying && members.length > 0) pair.remove(pick(random, members));
@@ -133,7 +133,7 @@ describe.each(tables.map((table, i) => [["with a word", "without one"][i]!, tabl
       for (let i = 0; i < 100; i++) pair.set(`m${i}`, "tail");
       const walk = new TableWalk(heap, table.table, table.root);
       table.guard = walk;
-      walk.some(() => {});
+      walk.readSome(() => {});
       for (let i = 0; i < 100; i++) pair.remove(`m${i}`);
       table.destroyEmpty();
       expect(heap.usedBytes).toBeGreaterThan(0);
