@@ -102,6 +102,25 @@ describe.skipIf(REDIS_SERVER === null)("as redis-server keeps it", () => {
     });
   });
 
+  test("registers side by side, whose runs are joined and split", async () => {
+    await using redis = await startRedis();
+    const client = await redis.connect();
+    await forSeeds(4, async (random) => {
+      await client.call("DEL", "key");
+      const value = new Value();
+      await client.call("PFADD", "key");
+      for (let added = 0; added < 300; ) {
+        const element = randomBytes(random, 8);
+        hash.take(element, 0, 8);
+        if (hash.index >= 100) continue;
+        value.add(element);
+        await client.call("PFADD", "key", element);
+        expect(bulk(await client.call("GET", "key"))).toBe(value.text());
+        added++;
+      }
+    });
+  });
+
   test("merges of sparse and dense values, and their counts", async () => {
     await using redis = await startRedis();
     const client = await redis.connect();
