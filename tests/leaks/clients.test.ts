@@ -6,7 +6,7 @@ import { expect, test } from "bun:test";
 import { Random } from "../../src/base/random.ts";
 import { type RunningServer, startStormdb, until } from "../harness/processes.ts";
 import { encodeCommand, type RawClient } from "../harness/raw-client.ts";
-import { readClients, readInfo, readInfoNumber } from "../server/info.ts";
+import { readClientBuffers, readClients, readInfo, readInfoNumber } from "../server/info.ts";
 import { pick } from "../unit/seeds.ts";
 
 const MEGABYTE = 1 << 20;
@@ -68,8 +68,11 @@ const ENDS: readonly ((client: RawClient, control: RawClient, id: string) => voi
 async function figures(control: RawClient): Promise<Record<string, string | undefined>> {
   const info = await readInfo(control, "all");
   const names = ["connected_clients", "blocked_clients", "total_blocking_keys"];
-  const more = ["pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "mem_clients_normal"];
-  return Object.fromEntries([...names, ...more].map((name) => [name, info[name]]));
+  const more = ["pubsub_channels", "pubsub_patterns", "pubsubshard_channels"];
+  return {
+    ...Object.fromEntries([...names, ...more].map((name) => [name, info[name]])),
+    buffers: String(await readClientBuffers(control)),
+  };
 }
 
 const NOTHING = {
@@ -79,7 +82,7 @@ const NOTHING = {
   pubsub_channels: "0",
   pubsub_patterns: "0",
   pubsubshard_channels: "0",
-  mem_clients_normal: "0",
+  buffers: "0",
 };
 
 async function untilNothingIsLeft(control: RawClient): Promise<void> {

@@ -48,6 +48,18 @@ export async function readClients(
     );
 }
 
+/**
+ * Bytes of what is kept for normal clients besides the connections themselves, for which INFO counts
+ * a fixed number of bytes each.
+ */
+export async function readClientBuffers(client: RawClient): Promise<number> {
+  const [own] = await readClients(client, "INFO");
+  const { connected_clients, mem_clients_normal } = await readInfo(client, "clients", "memory");
+  // The command that asks is all that this client's buffers hold.
+  const connectionBytes = Number(own!["tot-mem"]) - Number(own!.qbuf);
+  return Number(mem_clients_normal) - Number(connected_clients) * connectionBytes;
+}
+
 /** A bulk reply with this text. */
 export function bulk(text: string): string {
   return `$${text.length}\r\n${text}\r\n`;

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { startStormdb, until } from "../harness/processes.ts";
 import { ByteSocket } from "./byte-socket.ts";
-import { readInfo, readInfoNumber } from "./info.ts";
+import { readClientBuffers, readInfoNumber } from "./info.ts";
 
 const LENGTH = 100_000_000;
 const ELEMENT = 20_000_000;
@@ -54,8 +54,8 @@ test("100 MB in and out: SET, STRLEN, GETRANGE, APPEND, GET, DEL", async () => {
   expect(await control.call("DEBUG", "CHECK")).toEqual("+OK\r\n");
   expect(await control.call("DEL", "big")).toEqual(":1\r\n");
   await until("the buffers are given back", async () => {
-    const { used_memory, mem_clients_normal } = await readInfo(control, "memory");
-    return Number(used_memory) === start && mem_clients_normal === "0";
+    const used = await readInfoNumber(control, "memory", "used_memory");
+    return used === start && (await readClientBuffers(control)) === 0;
   });
   socket.close();
 });

@@ -4,7 +4,7 @@ import { type RunningServer, startStormdb, until } from "../harness/processes.ts
 import { encodeCommand } from "../harness/raw-client.ts";
 import { forSeeds } from "../unit/seeds.ts";
 import { ByteSocket } from "./byte-socket.ts";
-import { bulk, readInfoNumber } from "./info.ts";
+import { bulk, readClientBuffers, readInfoNumber } from "./info.ts";
 
 const COUNT = 100_000;
 
@@ -171,5 +171,5 @@ test("clients that go away in the middle of a command leave nothing behind", asy
   await until("all are gone", async () => {
     return (await readInfoNumber(control, "clients", "connected_clients")) === 1;
   });
-  expect(await readInfoNumber(control, "memory", "mem_clients_normal")).toEqual(0);
+  expect(await readClientBuffers(control)).toEqual(0);
 });

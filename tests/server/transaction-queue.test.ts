@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { startStormdb, until } from "../harness/processes.ts";
 import { encodeCommand, type RawClient } from "../harness/raw-client.ts";
 import { ByteSocket } from "./byte-socket.ts";
-import { readClients, readInfoNumber } from "./info.ts";
+import { readClientBuffers, readClients, readInfoNumber } from "./info.ts";
 
 const MEGABYTE = 1 << 20;
 
@@ -35,7 +35,7 @@ test.each([
   });
   expect(storm.output()).toContain("over client-query-buffer-limit");
   await socket.closed;
-  expect(await readInfoNumber(control, "memory", "mem_clients_normal")).toEqual(0);
+  expect(await readClientBuffers(control)).toEqual(0);
   expect(await control.call("DBSIZE")).toEqual(":0\r\n");
   expect(await control.call("PING")).toEqual("+PONG\r\n");
 });
