@@ -114,7 +114,7 @@ export const ACL_COMMANDS: readonly CommandSpec[] = [
     group: "server",
     since: "6.0.0",
     complexity: "Depends on subcommand.",
-    summary: "A container for commands about access control lists.",
+    summary: "A container for access control list commands.",
     arity: -2,
     flags: "",
     subcommands: [

@@ -35,7 +35,7 @@ export const CLUSTER_COMMANDS: readonly CommandSpec[] = [
     group: "cluster",
     since: "3.0.0",
     complexity: "Depends on subcommand.",
-    summary: "A container for commands about a cluster; there is none.",
+    summary: "A container for cluster commands; cluster mode is not supported.",
     arity: -2,
     flags: "",
     subcommands: [
@@ -53,7 +53,7 @@ export const CLUSTER_COMMANDS: readonly CommandSpec[] = [
         "shards",
         "7.0.0",
         2,
-        "Returns which nodes have which slots.",
+        "Returns the mapping of slots to nodes.",
         refuse,
         PER_NODE,
       ),

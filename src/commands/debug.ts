@@ -165,7 +165,7 @@ function protocol(c: Context): void {
 const DEBUG_COMMANDS: Readonly<Record<string, DebugCommand>> = {
   sleep: {
     usage: "SLEEP <seconds>",
-    summary: "Stops the server for that long.",
+    summary: "Stops the server for the given time.",
     min: 3,
     max: 3,
     run: sleep,
@@ -179,14 +179,14 @@ const DEBUG_COMMANDS: Readonly<Record<string, DebugCommand>> = {
   },
   "set-active-expire": {
     usage: "SET-ACTIVE-EXPIRE <0|1>",
-    summary: "Switches the removal of expired keys in the background.",
+    summary: "Switches active expiry on or off.",
     min: 3,
     max: 3,
     run: setActiveExpire,
   },
   object: {
     usage: "OBJECT <key>",
-    summary: "Tells how the value at a key is kept.",
+    summary: "Describes the internal representation of a value.",
     min: 3,
     max: 3,
     run: object,
@@ -207,14 +207,14 @@ const DEBUG_COMMANDS: Readonly<Record<string, DebugCommand>> = {
   },
   protocol: {
     usage: "PROTOCOL <type>",
-    summary: "Replies with a sample of a type of the protocol.",
+    summary: "Replies with an example of a protocol type.",
     min: 3,
     max: 3,
     run: protocol,
   },
   reload: {
     usage: "RELOAD",
-    summary: "Writes all data to the RDB file and reads it back.",
+    summary: "Saves the data set to the RDB file and loads it again.",
     min: 2,
     max: 2,
     run: (c) => {
@@ -226,7 +226,7 @@ const DEBUG_COMMANDS: Readonly<Record<string, DebugCommand>> = {
   },
   check: {
     usage: "CHECK",
-    summary: "Walks the whole keyspace and asserts its invariants.",
+    summary: "Checks the invariants of the whole keyspace.",
     min: 2,
     max: 2,
     run: check,
@@ -262,7 +262,7 @@ export const DEBUG_COMMAND_SPECS: readonly CommandSpec[] = [
     group: "server",
     since: "1.0.0",
     complexity: "Depends on subcommand.",
-    summary: "A container for commands that test and look inside.",
+    summary: "A container for debugging commands.",
     arity: -2,
     flags: "admin noscript loading stale",
     docFlags: "syscmd",

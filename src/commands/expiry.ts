@@ -174,51 +174,51 @@ function getter(
 }
 
 export const EXPIRY_COMMANDS: readonly CommandSpec[] = [
-  setter("expire", "1.0.0", "seconds", "Lets a key expire after some seconds.", (c) =>
+  setter("expire", "1.0.0", "seconds", "Sets a key's time to live in seconds.", (c) =>
     expire(c, SECONDS, true),
   ),
-  setter("pexpire", "2.6.0", "milliseconds", "Lets a key expire after some milliseconds.", (c) =>
+  setter("pexpire", "2.6.0", "milliseconds", "Sets a key's time to live in milliseconds.", (c) =>
     expire(c, 1, true),
   ),
   setter(
     "expireat",
     "1.2.0",
     "unix-time-seconds",
-    "Lets a key expire at a time in seconds since the epoch.",
+    "Sets a key's expiration time, in seconds since the epoch.",
     (c) => expire(c, SECONDS, false),
   ),
   setter(
     "pexpireat",
     "2.6.0",
     "unix-time-milliseconds",
-    "Lets a key expire at a time in milliseconds since the epoch.",
+    "Sets a key's expiration time, in milliseconds since the epoch.",
     (c) => expire(c, 1, false),
   ),
   getter(
     "ttl",
     "1.0.0",
-    "Returns the seconds until a key expires.",
+    "Returns a key's time to live in seconds.",
     "nondeterministic_output",
     (c) => replyExpiry(c, SECONDS, true),
   ),
   getter(
     "pttl",
     "2.6.0",
-    "Returns the milliseconds until a key expires.",
+    "Returns a key's time to live in milliseconds.",
     "nondeterministic_output",
     (c) => replyExpiry(c, 1, true),
   ),
   getter(
     "expiretime",
     "7.0.0",
-    "Returns when a key expires, in seconds since the epoch.",
+    "Returns a key's expiration time, in seconds since the epoch.",
     "",
     (c) => replyExpiry(c, SECONDS, false),
   ),
   getter(
     "pexpiretime",
     "7.0.0",
-    "Returns when a key expires, in milliseconds since the epoch.",
+    "Returns a key's expiration time, in milliseconds since the epoch.",
     "",
     (c) => replyExpiry(c, 1, false),
   ),
@@ -227,7 +227,7 @@ export const EXPIRY_COMMANDS: readonly CommandSpec[] = [
     group: "generic",
     since: "2.2.0",
     complexity: "O(1)",
-    summary: "Takes the expiry off a key.",
+    summary: "Removes the expiration of a key.",
     arity: 2,
     flags: "write fast",
     keys: oneKey("RW update"),

@@ -161,7 +161,7 @@ export const LATENCY_COMMANDS: readonly CommandSpec[] = [
     group: "server",
     since: "2.8.13",
     complexity: "Depends on subcommand.",
-    summary: "A container for commands about latency.",
+    summary: "A container for latency diagnostics commands.",
     arity: -2,
     flags: "",
     subcommands: [
@@ -181,7 +181,7 @@ export const LATENCY_COMMANDS: readonly CommandSpec[] = [
         "histogram",
         "7.0.0",
         -2,
-        "Returns the distribution of commands' latencies.",
+        "Returns the latency distributions of commands.",
         histogram,
         {
           complexity: "O(N), N being the number of commands",

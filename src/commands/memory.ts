@@ -51,7 +51,7 @@ export const MEMORY_COMMANDS: readonly CommandSpec[] = [
     group: "server",
     since: "4.0.0",
     complexity: "Depends on subcommand.",
-    summary: "A container for commands about memory.",
+    summary: "A container for memory diagnostics commands.",
     arity: -2,
     flags: "",
     subcommands: [

@@ -134,33 +134,33 @@ function subscription(
 const pubsubCommand = subcommands({ group: "pubsub", flags: "pubsub loading stale" });
 
 export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
-  subscription("subscribe", "2.0.0", "Listens to channels.", {
+  subscription("subscribe", "2.0.0", "Subscribes to channels.", {
     arity: -2,
     syntax: "channel ...",
     handler: (c) => subscribe(c, CHANNEL),
   }),
-  subscription("unsubscribe", "2.0.0", "Stops listening to channels, or to all.", {
+  subscription("unsubscribe", "2.0.0", "Unsubscribes from channels, or from all.", {
     arity: -1,
     syntax: "[channel ...]",
     handler: (c) => unsubscribe(c, CHANNEL),
   }),
-  subscription("psubscribe", "2.0.0", "Listens to channels that match patterns.", {
+  subscription("psubscribe", "2.0.0", "Subscribes to channels that match patterns.", {
     arity: -2,
     syntax: "{pattern: pattern} ...",
     handler: (c) => subscribe(c, PATTERN),
   }),
-  subscription("punsubscribe", "2.0.0", "Stops listening to patterns, or to all.", {
+  subscription("punsubscribe", "2.0.0", "Unsubscribes from patterns, or from all.", {
     arity: -1,
     syntax: "[pattern ...]",
     handler: (c) => unsubscribe(c, PATTERN),
   }),
-  subscription("ssubscribe", "7.0.0", "Listens to shard channels.", {
+  subscription("ssubscribe", "7.0.0", "Subscribes to shard channels.", {
     arity: -2,
     keys: SHARD_CHANNELS,
     syntax: "shardchannel ...",
     handler: ssubscribe,
   }),
-  subscription("sunsubscribe", "7.0.0", "Stops listening to shard channels, or to all.", {
+  subscription("sunsubscribe", "7.0.0", "Unsubscribes from shard channels, or from all.", {
     arity: -1,
     keys: SHARD_CHANNELS,
     syntax: "[shardchannel ...]",
@@ -198,7 +198,7 @@ export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
     group: "pubsub",
     since: "2.8.0",
     complexity: "Depends on subcommand.",
-    summary: "A container for commands about channels.",
+    summary: "A container for Pub/Sub introspection commands.",
     arity: -2,
     flags: "",
     subcommands: [
@@ -206,7 +206,7 @@ export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
         "channels",
         "2.8.0",
         -2,
-        "Returns the channels that clients listen to.",
+        "Returns the channels that have subscribers.",
         (c) => replyNames(c, CHANNEL),
         { complexity: "O(N), N being the number of channels", syntax: "[pattern]" },
       ),
@@ -214,7 +214,7 @@ export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
         "numsub",
         "2.8.0",
         -2,
-        "Returns how many clients listen to channels.",
+        "Returns the number of subscribers of channels.",
         (c) => replyListeners(c, CHANNEL),
         { complexity: PER_NAME, syntax: "[channel ...]" },
       ),
@@ -225,7 +225,7 @@ export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
         "shardchannels",
         "7.0.0",
         -2,
-        "Returns the shard channels that clients listen to.",
+        "Returns the shard channels that have subscribers.",
         (c) => replyNames(c, SHARD),
         { complexity: "O(N), N being the number of shard channels", syntax: "[pattern]" },
       ),
@@ -233,7 +233,7 @@ export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
         "shardnumsub",
         "7.0.0",
         -2,
-        "Returns how many clients listen to shard channels.",
+        "Returns the number of subscribers of shard channels.",
         (c) => replyListeners(c, SHARD),
         { complexity: PER_NAME, syntax: "[shardchannel ...]" },
       ),

@@ -140,7 +140,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     group: "server",
     since: "1.0.0",
     complexity: "O(1)",
-    summary: "Returns figures about the server.",
+    summary: "Returns information and statistics about the server.",
     arity: -1,
     flags: "loading stale",
     categories: "dangerous",
@@ -164,7 +164,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     group: "server",
     since: "1.0.0",
     complexity: "O(1)",
-    summary: "Stops the server.",
+    summary: "Saves the data set if configured, and exits.",
     arity: -1,
     flags: "admin noscript loading stale no_multi allow_busy",
     syntax: "[save-selector: NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
@@ -175,7 +175,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     group: "server",
     since: "1.0.0",
     complexity: "O(1)",
-    summary: "Shows every command that the server runs from now on.",
+    summary: "Streams every command that the server runs.",
     arity: 1,
     flags: "admin noscript loading stale",
     handler: monitor,
@@ -185,7 +185,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     group: "server",
     since: "2.0.0",
     complexity: "Depends on subcommand.",
-    summary: "A container for commands about the configuration.",
+    summary: "A container for server configuration commands.",
     arity: -2,
     flags: "",
     subcommands: [
@@ -203,7 +203,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
         "2.0.0",
         2,
 
-        "Sets the statistics to zero.",
+        "Resets the server's statistics.",
         configResetstat,
         {
           tips: "request_policy:all_nodes response_policy:all_succeeded",
@@ -214,7 +214,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
         "2.8.0",
         2,
 
-        "Writes the configuration file anew, with the present values.",
+        "Rewrites the configuration file with the current values.",
         (c) => replyOkOr(c, c.server.config.rewrite()),
         { tips: "request_policy:all_nodes response_policy:all_succeeded" },
       ),
@@ -226,7 +226,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     group: "server",
     since: "4.0.0",
     complexity: "Depends on subcommand.",
-    summary: "A container for commands about modules; there are none.",
+    summary: "A container for module commands; modules are not supported.",
     arity: -2,
     flags: "",
     subcommands: [
@@ -242,7 +242,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     group: "server",
     since: "2.2.12",
     complexity: "Depends on subcommand.",
-    summary: "A container for commands about the slow log.",
+    summary: "A container for slow log commands.",
     arity: -2,
     flags: "",
     subcommands: [

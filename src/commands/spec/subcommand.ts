@@ -3,7 +3,7 @@ import type { CommandSpec, Handler } from "./command.ts";
 
 type Shared = Pick<CommandSpec, "group" | "flags"> & Partial<CommandSpec>;
 
-/** Makes a maker of entries that all start from `shared`; O(1) where nothing else is said. */
+/** Returns a function that builds subcommand entries with these shared fields; complexity defaults to O(1). */
 export function subcommands(shared: Shared) {
   return (
     name: string,
