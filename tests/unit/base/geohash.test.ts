@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import { assert } from "../../../src/base/assert.ts";
 import { latin1Text } from "../../../src/base/bytes.ts";
-import { GeoSearch } from "../../../src/base/geo-search.ts";
 import {
   distance,
   GEOHASH_TEXT_BYTES,
@@ -44,30 +43,14 @@ test("the edges of the map", () => {
   expect(textOf(10133099161583616)).toBe("80000000000");
 });
 
-test("a point is found where it was put, and every point within reach is in a cell", () =>
+test("a point is found where it was put", () =>
   forSeeds(20, (random) => {
-    const search = new GeoSearch();
     const part = () => (random.int32() >>> 0) / 4294967296;
     for (let i = 0; i < 100; i++) {
-      const longitude = part() * 340 - 170;
-      const latitude = part() * 120 - 60;
+      const longitude = part() * 360 - 180;
+      const latitude = (part() * 2 - 1) * LATITUDE_MAX;
       const score = scoreOf(longitude, latitude);
       assert(Math.abs(longitudeOf(score) - longitude) < 360 / 2 ** 26, "longitude");
       assert(Math.abs(latitudeOf(score) - latitude) < 180 / 2 ** 26, "latitude");
-      const radius = 10 ** (random.below(50) / 10);
-      if (random.below(2) === 0) search.setCircle(longitude, latitude, radius, 1);
-      else search.setBox(longitude, latitude, radius, radius * part(), 1);
-      for (let j = 0; j < 30; j++) {
-        const near = scoreOf(
-          longitude + (part() - 0.5) * radius * 3e-5,
-          latitude + (part() - 0.5) * radius * 2e-5,
-        );
-        if (search.distanceTo(longitudeOf(near), latitudeOf(near)) < 0) continue;
-        let isCovered = false;
-        for (let cell = 0; cell < search.count; cell++) {
-          if (near >= search.first[cell]! && near < search.end[cell]!) isCovered = true;
-        }
-        assert(isCovered, `a point near ${longitude}, ${latitude}, within ${radius} m, is covered`);
-      }
     }
   }));
