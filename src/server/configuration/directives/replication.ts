@@ -1,4 +1,5 @@
 /** Replication: a replica's primary, and a primary's replicas. */
+import { isHostName } from "../../../base/host-name.ts";
 import {
   choice,
   directive,
@@ -18,11 +19,6 @@ export interface PrimaryAddress {
   readonly port: number;
 }
 
-/** Whether the text can be a host name or address: no spaces and no control characters. */
-function isHost(host: string): boolean {
-  return /^[!-~]+$/.test(host);
-}
-
 /** Host and port; nothing, or "no one", for a primary. */
 const primaryAddress: Kind<PrimaryAddress | null> = {
   ...list<PrimaryAddress | null>(
@@ -31,7 +27,7 @@ const primaryAddress: Kind<PrimaryAddress | null> = {
       const [host, port] = words;
       if (words.length === 0 || words.join(" ").toLowerCase() === "no one") return null;
       if (words.length !== 2) return new Refusal("argument must be a host and a port");
-      if (!isHost(host!)) return new Refusal("Invalid master host");
+      if (!isHostName(host!)) return new Refusal("Invalid master host");
       const isPort = /^[0-9]{1,5}$/.test(port!) && Number(port) <= 65535;
       return isPort ? { host: host!, port: Number(port) } : new Refusal("Invalid master port");
     },
