@@ -40,7 +40,11 @@ function checkTitle(template: string): string {
   const rest = template.replace(/\{([^{}]*)\}/g, (all, name) =>
     TITLE_VARIABLES.includes(name) ? "" : all,
   );
-  return /[{}]/.test(rest) ? "template format is invalid or contains unknown variables" : "";
+  // A title that may turn out empty is none, as in Redis.
+  const mayBeEmpty = template.replace(/\{(title|server-mode)\}| /g, "") === "";
+  return /[{}]/.test(rest) || mayBeEmpty
+    ? "template format is invalid or contains unknown variables"
+    : "";
 }
 
 const SHUTDOWN_OPTIONS = ["default", "save", "nosave", "now", "force"] as const;
