@@ -110,7 +110,6 @@ export const NOT_MIRRORED: readonly string[] = [
   "replication/replica-feeds.ts",
   "replication/replication.ts",
   "server/clients.ts",
-  "server/configuration/config.ts",
   "server/configuration/directives/clients.ts",
   "server/configuration/directives/data.ts",
   "server/configuration/directives/directive.ts",

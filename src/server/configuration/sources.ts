@@ -52,10 +52,13 @@ export function readStandardInput(): string {
   return readBytes(STANDARD_INPUT);
 }
 
+/** What some editors put before UTF-8; it belongs to no name. */
+const UTF8_MARK = /^\xef\xbb\xbf/;
+
 /** The lines of a text that say something; a problem in place of each that cannot be read. */
 export function* linesOf(text: string, source: string): Generator<Line | SourceError> {
   let number = 0;
-  for (const line of text.split(/\r?\n/)) {
+  for (const line of text.replace(UTF8_MARK, "").split(/\r?\n/)) {
     number++;
     const start = line.trimStart();
     if (start === "" || start.startsWith("#")) continue;

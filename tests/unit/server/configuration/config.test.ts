@@ -133,6 +133,10 @@ describe("sources", () => {
     expect(problem).toBe(`standard input:1: unknown directive '\\x1b[31m${"x".repeat(123)}...'`);
   });
 
+  test("the mark that editors put before UTF-8, and their line ends, are no part of a line", () => {
+    expect(ofText("\xef\xbb\xbfhz 20\r\nport 7\r\n").number("hz")).toBe(20);
+  });
+
   test("a NUL byte is no part of a line", () => {
     expect(problemsOf(() => ofText("requirepass a\0b\n"))).toEqual([
       `standard input:1: a line can't contain a NUL byte; write it as "\\x00"`,
