@@ -98,7 +98,7 @@ test("over the soft limit for long enough the client is cut", async () => {
 
 test("back under the soft limit in time the client stays", async () => {
   await using storm = await startWithMegabyte(
-    ...["--client-output-buffer-limit", "normal 0 10mb 2"],
+    ...["--client-output-buffer-limit", "normal 0 10mb 10"],
   );
   const control = await storm.connect();
   const slow = await ByteSocket.connect(storm.port);

@@ -97,7 +97,7 @@ describe("a slow subscriber", () => {
   });
 
   test("is cut when it is over the soft limit for long enough, not for being over it shortly", async () => {
-    await using storm = await startStormdb("--client-output-buffer-limit", "pubsub 0 2mb 1");
+    await using storm = await startStormdb("--client-output-buffer-limit", "pubsub 0 2mb 4");
     const control = await storm.connect();
     const [slow, tardy] = [await pausedSubscriber(storm), await pausedSubscriber(storm)];
     const frame = push(2, "message", "news", "x".repeat(MEGABYTE));
