@@ -59,7 +59,12 @@ export function latin1(text: string): Uint8Array {
   return Buffer.from(text, "latin1");
 }
 
+/** What Buffer has for its own toString; it takes any bytes, and needs no Buffer to be made of them. */
+const { latin1Slice } = Buffer.prototype as unknown as {
+  latin1Slice(this: Uint8Array, from: number, to: number): string;
+};
+
 /** Each byte as a character. Works on views of shared memory too. */
 export function latin1Text(bytes: Uint8Array, from = 0, to = bytes.length): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString("latin1");
+  return latin1Slice.call(bytes, from, to);
 }

@@ -3,6 +3,8 @@
  * is mantissa * 2^exponent with a mantissa of at most 64 bits, rounded to nearest, ties to even.
  * Exact arithmetic on BigInt, then one rounding; not for hot paths.
  */
+import { latin1Text } from "./bytes.ts";
+
 export interface ExtendedFloat {
   readonly mantissa: bigint;
   readonly exponent: number;
@@ -57,13 +59,16 @@ function round(numerator: bigint, denominator: bigint, exponent: number): Extend
  * Parses decimal or hexadecimal text, or inf, as strtold does. Null where it is no number, is
  * NaN or is out of range.
  */
-export function parseExtended(text: string): ParsedFloat {
-  if (text.length >= TEXT_BYTES_MAX) return null;
+export function parseExtended(bytes: Uint8Array, from: number, length: number): ParsedFloat {
+  // Before anything is made of it: it may have hundreds of MB.
+  if (length >= TEXT_BYTES_MAX) return null;
+  const text = latin1Text(bytes, from, from + length);
   if (/^[-+]?(inf|infinity)$/i.test(text)) return INFINITE;
-  const decimal = /^([-+]?)([0-9]*)\.?([0-9]*)(?:e([-+]?[0-9]+))?$/i.exec(text);
-  if (decimal !== null && (decimal[2] !== "" || decimal[3] !== "")) {
-    const digits = BigInt(`${decimal[2]}${decimal[3]}` || "0");
-    const power = Number(decimal[4] ?? 0) - decimal[3]!.length;
+  const decimal = /^([-+]?)([0-9]*)(?:\.([0-9]*))?(?:e([-+]?[0-9]+))?$/i.exec(text);
+  const fraction = decimal?.[3] ?? "";
+  if (decimal !== null && (decimal[2] !== "" || fraction !== "")) {
+    const digits = BigInt(`${decimal[2]}${fraction}`);
+    const power = Number(decimal[4] ?? 0) - fraction.length;
     if (digits === 0n) return { mantissa: 0n, exponent: 0 };
     if (Math.abs(power) > POWER_MAX) return null;
     const signed = decimal[1] === "-" ? -digits : digits;
@@ -71,10 +76,11 @@ export function parseExtended(text: string): ParsedFloat {
       ? round(signed * 10n ** BigInt(power), 1n, 0)
       : round(signed, 10n ** BigInt(-power), 0);
   }
-  const hex = /^([-+]?)0x([0-9a-f]*)\.?([0-9a-f]*)(?:p([-+]?[0-9]+))?$/i.exec(text);
-  if (hex === null || (hex[2] === "" && hex[3] === "")) return null;
-  const digits = BigInt(`0x${hex[2]}${hex[3]}`);
-  const power = Number(hex[4] ?? 0) - hex[3]!.length * 4;
+  const hex = /^([-+]?)0x([0-9a-f]*)(?:\.([0-9a-f]*))?(?:p([-+]?[0-9]+))?$/i.exec(text);
+  const hexFraction = hex?.[3] ?? "";
+  if (hex === null || (hex[2] === "" && hexFraction === "")) return null;
+  const digits = BigInt(`0x${hex[2]}${hexFraction}`);
+  const power = Number(hex[4] ?? 0) - hexFraction.length * 4;
   if (Math.abs(power) > 20000) return null;
   return round(hex[1] === "-" ? -digits : digits, 1n, power);
 }
@@ -85,6 +91,15 @@ export function addExtended(a: ExtendedFloat, b: ExtendedFloat): ExtendedFloat |
   const sum =
     (a.mantissa << BigInt(a.exponent - exponent)) + (b.mantissa << BigInt(b.exponent - exponent));
   return round(sum, 1n, exponent);
+}
+
+/** The value times 1000, rounded to a long double as in C, and then up to an integer: seconds as ms. */
+export function ceilThousandfold(value: ExtendedFloat): bigint {
+  const { mantissa, exponent } = round(value.mantissa * 1000n, 1n, value.exponent) ?? {
+    mantissa: value.mantissa * 1000n,
+    exponent: value.exponent,
+  };
+  return exponent >= 0 ? mantissa << BigInt(exponent) : -(-mantissa >> BigInt(-exponent));
 }
 
 /** As `%.17Lf` without trailing zeros. */

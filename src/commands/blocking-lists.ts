@@ -1,25 +1,26 @@
 /** List commands that wait for an element. */
 
-import { formatExtended, INFINITE, parseExtended } from "../base/extended-float.ts";
+import { ceilThousandfold, INFINITE, parseExtended } from "../base/extended-float.ts";
 import * as errors from "../protocol/errors.ts";
 import { LIST } from "../store/entry.ts";
 import type { Context } from "./context.ts";
 import { MOVE_KEYS, move, popFirst, popFromAny, readEnd, readPopOptions } from "./lists.ts";
 import type { CommandSpec } from "./spec/command.ts";
 
+const MINUS = 45;
+
 /** The seconds in argument `index` as ms, rounded up; 0 is for ever; NaN with the error replied. */
 function readTimeout(c: Context, index: number): number {
-  const seconds = parseExtended(c.args.text(index));
+  const seconds = parseExtended(c.args.bytes, c.args.start[index]!, c.args.length[index]!);
   if (seconds === null) {
     c.reply.error(errors.TIMEOUT_NOT_A_FLOAT);
     return Number.NaN;
   }
-  const isInfinite = seconds === INFINITE;
-  const ms = isInfinite
-    ? c.args.text(index).startsWith("-")
-      ? -1
-      : Number.POSITIVE_INFINITY
-    : Math.ceil(Number(formatExtended(seconds)) * 1000) || (seconds.mantissa > 0n ? 1 : 0);
+  const isNegative = c.args.bytes[c.args.start[index]!] === MINUS;
+  const ms =
+    seconds === INFINITE
+      ? Number.POSITIVE_INFINITY * (isNegative ? -1 : 1)
+      : Number(ceilThousandfold(seconds));
   if (ms < 0) {
     c.reply.error(errors.TIMEOUT_NEGATIVE);
     return Number.NaN;

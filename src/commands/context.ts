@@ -5,7 +5,6 @@
  * calls at that depth.
  */
 import { parseInteger } from "../base/number-text.ts";
-import { TextCache } from "../base/text-cache.ts";
 import type { Journal } from "../persistence/journal.ts";
 import type { CommandWriter } from "../protocol/command-writer.ts";
 import * as errors from "../protocol/errors.ts";
@@ -31,7 +30,6 @@ export class Context<C extends Client = Client> {
   db: Database;
   client!: C;
   readonly events: KeyEventService<C>;
-  readonly #names = new TextCache();
   /** Whether the client may be blocked; not within a transaction, nor for a file or a primary. */
   mayBlock = true;
   /** Changes made to the keyspace by this call. */
@@ -75,12 +73,6 @@ export class Context<C extends Client = Client> {
   propagateInstead(count: number): CommandWriter | null {
     this.isPropagated = true;
     return this.journal === null ? null : this.journal.begin(this.db.index, count);
-  }
-
-  /** The argument as text; for names that come often, such as channels. */
-  name(index: number): string {
-    const { args } = this;
-    return this.#names.text(args.bytes, args.start[index]!, args.length[index]!);
   }
 
   /** Propagates the call to replicas, although it changes no data (PUBLISH). */

@@ -1,6 +1,5 @@
 /** Commands on keys of any type, and on whole databases. */
-import { latin1Text } from "../base/bytes.ts";
-import { globMatch } from "../base/glob.ts";
+import { Glob } from "../base/glob.ts";
 import * as errors from "../protocol/errors.ts";
 import type { Database } from "../store/database.ts";
 import { CLOCK_SHIFT, isInteger, typeNumber } from "../store/entry.ts";
@@ -43,9 +42,14 @@ function type(c: Context): void {
   c.reply.simple(ref === 0 ? "none" : c.keyspace.typeAt(ref).name);
 }
 
-function keyText(db: Database, ref: number): string {
-  const at = db.keyAt(ref);
-  return latin1Text(db.bytesOf(ref), at, at + db.keyLength(ref));
+/** Whether the name of the entry's key matches; any name does without a pattern. */
+function isMatch(glob: Glob | null, db: Database, ref: number): boolean {
+  return glob === null || glob.matches(db.bytesOf(ref), db.keyAt(ref), db.keyLength(ref));
+}
+
+/** Null for a pattern that every key matches, the empty one included. */
+function keyGlob(pattern: string): Glob | null {
+  return pattern === "*" ? null : new Glob(pattern);
 }
 
 function replyKeys(c: Context, refs: readonly number[]): void {
@@ -55,7 +59,7 @@ function replyKeys(c: Context, refs: readonly number[]): void {
 
 function keys(c: Context): void {
   const { db } = c;
-  const pattern = c.args.text(1);
+  const glob = keyGlob(c.args.text(1));
   const matching: number[] = [];
   const bucket: number[] = [];
   for (let i = 0; i < db.bucketCount; i++) {
@@ -63,7 +67,7 @@ function keys(c: Context): void {
     for (let j = 0; j < n; j++) {
       const ref = bucket[j]!;
       if (db.isExpired(ref)) continue;
-      if (pattern === "*" || globMatch(pattern, keyText(db, ref))) matching.push(ref);
+      if (isMatch(glob, db, ref)) matching.push(ref);
     }
   }
   replyKeys(c, matching);
@@ -92,7 +96,7 @@ function scan(c: Context): void {
     return;
   }
   let count = 10;
-  let pattern = "*";
+  let glob: Glob | null = null;
   let wantedType: string | null = null;
   for (let i = 2; i < args.count; i += 2) {
     const more = i + 1 < args.count;
@@ -103,7 +107,7 @@ function scan(c: Context): void {
         c.syntaxError();
         return;
       }
-    } else if (more && args.is(i, "match")) pattern = args.text(i + 1);
+    } else if (more && args.is(i, "match")) glob = keyGlob(args.text(i + 1));
     else if (more && args.is(i, "type")) wantedType = args.text(i + 1).toLowerCase();
     else {
       c.syntaxError();
@@ -125,7 +129,7 @@ function scan(c: Context): void {
     (ref) =>
       !db.isExpired(ref) &&
       (wantedType === null || typeNumber(db.metaOf(ref)) === wantedNumber) &&
-      (pattern === "*" || globMatch(pattern, keyText(db, ref))),
+      isMatch(glob, db, ref),
   );
   reply.array(2);
   reply.text(String(cursor));

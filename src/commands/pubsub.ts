@@ -1,6 +1,6 @@
 /** Commands about channels and messages. */
 
-import { globMatch } from "../base/glob.ts";
+import { Glob } from "../base/glob.ts";
 import * as errors from "../protocol/errors.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
 import { CHANNEL, type Kind, PATTERN, SHARD } from "../pubsub/pubsub.ts";
@@ -21,12 +21,17 @@ function counted(c: Context, kind: Kind): number {
   return subscriptions.count(CHANNEL) + subscriptions.count(PATTERN);
 }
 
-function confirm(c: Context, mark: string, name: string | null, kind: Kind): void {
+/** Tells the client that it listens, or does so no more, to a name that `writeName` writes. */
+function confirm(
+  c: Context,
+  mark: string,
+  kind: Kind,
+  writeName: (out: ReplyWriter) => void,
+): void {
   const write = (out: ReplyWriter) => {
     out.push(3);
     out.text(mark);
-    if (name === null) out.null();
-    else out.text(name);
+    writeName(out);
     out.integer(counted(c, kind));
   };
   // It is a push, which comes even to a client that wants no replies.
@@ -40,11 +45,11 @@ function subscribe(c: Context, kind: Kind): void {
     c.reply.error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
     return;
   }
+  const { bytes, count, length, start } = c.args;
   const mark = c.args.text(0).toLowerCase();
-  for (let i = 1; i < c.args.count; i++) {
-    const name = c.args.text(i);
-    c.server.pubsub.subscribe(c.client, kind, name);
-    confirm(c, mark, name, kind);
+  for (let i = 1; i < count; i++) {
+    c.server.pubsub.subscribe(c.client, kind, bytes, start[i]!, length[i]!);
+    confirm(c, mark, kind, (out) => out.bulk(bytes, start[i]!, length[i]!));
   }
 }
 
@@ -55,15 +60,20 @@ function ssubscribe(c: Context): void {
 }
 
 function unsubscribe(c: Context, kind: Kind): void {
+  const { bytes, count, length, start } = c.args;
+  const { pubsub } = c.server;
   const mark = c.args.text(0).toLowerCase();
-  const names: string[] = [];
-  for (let i = 1; i < c.args.count; i++) names.push(c.args.text(i));
-  if (names.length === 0) names.push(...(c.client.subscriptions?.names[kind] ?? []));
-  for (const name of names) {
-    c.server.pubsub.unsubscribe(c.client, kind, name);
-    confirm(c, mark, name, kind);
+  for (let i = 1; i < count; i++) {
+    pubsub.unsubscribe(c.client, kind, bytes, start[i]!, length[i]!);
+    confirm(c, mark, kind, (out) => out.bulk(bytes, start[i]!, length[i]!));
   }
-  if (names.length === 0) confirm(c, mark, null, kind);
+  if (count > 1) return;
+  const all = c.client.subscriptions?.channels[kind];
+  if (all === undefined || all.size === 0) confirm(c, mark, kind, (out) => out.null());
+  for (const channel of all ?? []) {
+    pubsub.leave(c.client, channel);
+    confirm(c, mark, kind, (out) => out.text(channel.name));
+  }
 }
 
 function replyReceivers(c: Context, receivers: number): void {
@@ -74,12 +84,17 @@ function replyReceivers(c: Context, receivers: number): void {
 
 function publish(c: Context): void {
   const { bytes, length, start } = c.args;
-  replyReceivers(c, c.server.pubsub.publish(c.name(1), bytes, start[2]!, length[2]!));
+  const { pubsub } = c.server;
+  replyReceivers(c, pubsub.publish(bytes, start[1]!, length[1]!, bytes, start[2]!, length[2]!));
 }
 
 function spublish(c: Context): void {
   const { bytes, length, start } = c.args;
-  replyReceivers(c, c.server.pubsub.publishToShard(c.name(1), bytes, start[2]!, length[2]!));
+  const { pubsub } = c.server;
+  replyReceivers(
+    c,
+    pubsub.publishToShard(bytes, start[1]!, length[1]!, bytes, start[2]!, length[2]!),
+  );
 }
 
 // ── PUBSUB ───────────────────────────────────────────────────────────────────────────────────
@@ -90,10 +105,11 @@ function replyNames(c: Context, kind: Kind): void {
     c.wrongSubcommand();
     return;
   }
-  const pattern = args.count === 3 ? args.text(2) : null;
-  const names = [...c.server.pubsub.names(kind)].filter(
-    (name) => pattern === null || globMatch(pattern, name),
-  );
+  const glob = args.count === 3 ? new Glob(args.text(2)) : null;
+  const names: string[] = [];
+  for (let channel = c.server.pubsub.first(kind); channel !== null; channel = channel.after) {
+    if (glob === null || glob.matchesText(channel.name)) names.push(channel.name);
+  }
   reply.array(names.length);
   for (const name of names) reply.text(name);
 }
@@ -103,8 +119,9 @@ function replyListeners(c: Context, kind: Kind): void {
   // Not a map, not even in RESP3.
   reply.array((args.count - 2) * 2);
   for (let i = 2; i < args.count; i++) {
-    reply.text(args.text(i));
-    reply.integer(c.server.pubsub.listenerCount(kind, args.text(i)));
+    reply.bulk(args.bytes, args.start[i]!, args.length[i]!);
+    const count = c.server.pubsub.listenerCount(kind, args.bytes, args.start[i]!, args.length[i]!);
+    reply.integer(count);
   }
 }
 

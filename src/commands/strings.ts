@@ -1,6 +1,6 @@
 /** String commands. */
 
-import { copyBytes, latin1, latin1Text } from "../base/bytes.ts";
+import { copyBytes, latin1 } from "../base/bytes.ts";
 import {
   addExtended,
   type ExtendedFloat,
@@ -384,9 +384,9 @@ function incrbyfloat(c: Context): void {
   const ref = c.lookupWrite(1);
   if (!c.isString(ref)) return;
   const { bytes: textBytes, from, length } = c.keyspace.strings.open(ref);
-  const value: ParsedFloat =
-    ref === 0 ? ZERO : parseExtended(latin1Text(textBytes, from, from + length));
-  const by = value === null ? null : parseExtended(c.args.text(2));
+  const value: ParsedFloat = ref === 0 ? ZERO : parseExtended(textBytes, from, length);
+  const by =
+    value === null ? null : parseExtended(c.args.bytes, c.args.start[2]!, c.args.length[2]!);
   if (value === null || by === null) {
     c.reply.error(errors.NOT_A_FLOAT);
     return;

@@ -32,7 +32,10 @@ function watch(c: Context): void {
     c.reply.error(errors.WATCH_INSIDE_MULTI);
     return;
   }
-  for (let i = 1; i < c.args.count; i++) c.events.watch(c.client, c.db, c.args.text(i));
+  const { bytes, count, length, start } = c.args;
+  for (let i = 1; i < count; i++) {
+    c.events.watch(c.client, c.db, bytes, start[i]!, length[i]!);
+  }
   c.reply.ok();
 }
 

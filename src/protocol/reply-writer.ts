@@ -2,13 +2,26 @@
  * Writes replies into one reused buffer, in RESP2 or RESP3 as `protocol` says. Lengths are in
  * bytes. The buffer belongs to the writer; `take` ranges of it are valid until `reset`.
  */
-import { copyBytes, freeBytes } from "../base/bytes.ts";
+import { copyBytes, freeBytes, latin1 } from "../base/bytes.ts";
 import { integerTextLength, writeInt64, writeInteger } from "../base/number-text.ts";
+import { quote } from "./arguments.ts";
 
 const INITIAL_BYTES = 1 << 18;
 const CR = 13;
 const LF = 10;
 const DOLLAR = 36;
+const QUOTE = 34;
+const BACKSLASH = 92;
+
+/** Of each byte in quotes: how many bytes it takes, and the last of them where it is escaped. */
+const ESCAPED_BYTES = new Uint8Array(256);
+const ESCAPED_LAST = new Uint8Array(256);
+const HEX = latin1("0123456789abcdef");
+for (let c = 0; c < 256; c++) {
+  const text = quote(String.fromCharCode(c));
+  ESCAPED_BYTES[c] = text.length - 2;
+  ESCAPED_LAST[c] = text.charCodeAt(text.length - 2);
+}
 
 export class ReplyWriter {
   bytes = new Uint8Array(INITIAL_BYTES);
@@ -60,6 +73,48 @@ export class ReplyWriter {
 
   simple(text: string): void {
     this.#line(43, text);
+  }
+
+  /** A simple string follows, in pieces: `characters` and `quoted`, and `endLine` at its end. */
+  beginSimple(): void {
+    this.characters("+");
+  }
+
+  /** Characters of a line under way, none of which ends it. */
+  characters(text: string): void {
+    this.reserve(text.length);
+    for (let i = 0; i < text.length; i++) this.bytes[this.at++] = text.charCodeAt(i);
+  }
+
+  /** Bytes within a line under way, in double quotes, escaped as by `quote` in arguments.ts. */
+  quoted(from: Uint8Array, offset: number, length: number): void {
+    const end = offset + length;
+    let escaped = 2;
+    for (let i = offset; i < end; i++) escaped += ESCAPED_BYTES[from[i]!]!;
+    this.reserve(escaped);
+    const { bytes } = this;
+    let { at } = this;
+    bytes[at++] = QUOTE;
+    for (let i = offset; i < end; i++) {
+      const c = from[i]!;
+      const size = ESCAPED_BYTES[c]!;
+      if (size > 1) {
+        bytes[at++] = BACKSLASH;
+        if (size === 4) {
+          bytes[at++] = 120;
+          bytes[at++] = HEX[c >>> 4]!;
+        }
+        bytes[at++] = ESCAPED_LAST[c]!;
+      } else bytes[at++] = c;
+    }
+    bytes[at++] = QUOTE;
+    this.at = at;
+  }
+
+  endLine(): void {
+    this.reserve(2);
+    this.bytes[this.at++] = CR;
+    this.bytes[this.at++] = LF;
   }
 
   /** `text` starts with its code, such as "ERR"; line ends in it become spaces. */

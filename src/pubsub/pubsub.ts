@@ -1,24 +1,47 @@
 /**
  * Channels and who listens to them. A message is encoded once for each protocol that its receivers
- * speak, and every receiver gets the same range of bytes. Names are texts of one character a byte.
+ * speak, and every receiver gets the same range of bytes. Clients choose the names, so that they
+ * are looked up by a keyed hash (base/name-table.ts).
  *
  * Three kinds of names: channels, patterns that channels match, and shard channels, which without
  * a cluster are only another set of channels.
  */
-import { globMatch } from "../base/glob.ts";
+import { latin1 } from "../base/bytes.ts";
+import { Glob } from "../base/glob.ts";
+import type { Hash } from "../base/key-hash.ts";
+import { Named, NameTable } from "../base/name-table.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
 
 export const CHANNEL = 0;
 export const PATTERN = 1;
 export const SHARD = 2;
 export type Kind = typeof CHANNEL | typeof PATTERN | typeof SHARD;
+const KINDS = [CHANNEL, PATTERN, SHARD] as const;
+/** The first element of a message, by kind, as it is sent. */
+const MARKS = ["message", "pmessage", "smessage"].map((mark) =>
+  latin1(`$${mark.length}\r\n${mark}\r\n`),
+);
 
-/** What one client listens to, by kind. */
+/** A channel or pattern that somebody listens to. */
+export class Channel extends Named<Channel> {
+  readonly kind: Kind;
+  readonly listeners = new Set<Subscriber>();
+  /** Of a pattern. */
+  readonly glob: Glob | null;
+
+  constructor(kind: Kind, name: string, hash: number) {
+    super(name, hash);
+    this.kind = kind;
+    this.glob = kind === PATTERN ? new Glob(name) : null;
+  }
+}
+
+/** What one client listens to. */
 export class Subscriptions {
-  readonly names: readonly Set<string>[] = [new Set(), new Set(), new Set()];
+  readonly channels: readonly Set<Channel>[] = [new Set(), new Set(), new Set()];
 
   count(kind: Kind): number {
-    return this.names[kind]!.size;
+    return this.channels[kind]!.size;
   }
 
   get total(): number {
@@ -43,58 +66,61 @@ export interface Outlet<S> {
 
 export class PubSub<S extends Subscriber> {
   readonly #outlet: Outlet<S>;
-  /** Listeners by name, by kind. */
-  readonly #listeners: readonly Map<string, Set<S>>[] = [new Map(), new Map(), new Map()];
+  readonly #tables: readonly NameTable<Channel>[];
   /** Where the message stands in the writer of each protocol; a start of -1 before it has been encoded. */
   readonly #starts = [-1, -1, -1, -1];
   readonly #ends = [0, 0, 0, 0];
 
-  constructor(outlet: Outlet<S>) {
+  constructor(outlet: Outlet<S>, hash: Hash) {
     this.#outlet = outlet;
+    this.#tables = KINDS.map(
+      (kind) => new NameTable<Channel>(hash, (name, hashed) => new Channel(kind, name, hashed)),
+    );
   }
 
-  /** Names that somebody listens to. */
-  names(kind: Kind): Iterable<string> {
-    return this.#listeners[kind]!.keys();
+  /** The channel that was subscribed to first of those of the kind; others follow by `after`. */
+  first(kind: Kind): Channel | null {
+    return this.#tables[kind]!.first;
   }
 
   /** Whether anybody listens to a channel or a pattern. */
   get hasListeners(): boolean {
-    return this.#listeners[CHANNEL]!.size + this.#listeners[PATTERN]!.size > 0;
+    return this.#tables[CHANNEL]!.size + this.#tables[PATTERN]!.size > 0;
   }
 
+  /** Names that somebody listens to. */
   nameCount(kind: Kind): number {
-    return this.#listeners[kind]!.size;
+    return this.#tables[kind]!.size;
   }
 
-  listenerCount(kind: Kind, name: string): number {
-    return this.#listeners[kind]!.get(name)?.size ?? 0;
+  listenerCount(kind: Kind, bytes: Uint8Array, from: number, length: number): number {
+    return this.#tables[kind]!.find(bytes, from, length)?.listeners.size ?? 0;
   }
 
-  subscribe(client: S, kind: Kind, name: string): void {
+  subscribe(client: S, kind: Kind, bytes: Uint8Array, from: number, length: number): void {
+    const channel = this.#tables[kind]!.findOrAdd(bytes, from, length);
     client.subscriptions ??= new Subscriptions();
-    client.subscriptions.names[kind]!.add(name);
-    const listeners = this.#listeners[kind]!;
-    const present = listeners.get(name);
-    if (present === undefined) listeners.set(name, new Set([client]));
-    else present.add(client);
+    client.subscriptions.channels[kind]!.add(channel);
+    channel.listeners.add(client);
   }
 
-  unsubscribe(client: S, kind: Kind, name: string): void {
-    const own = client.subscriptions;
-    if (own === null || !own.names[kind]!.delete(name)) return;
+  unsubscribe(client: S, kind: Kind, bytes: Uint8Array, from: number, length: number): void {
+    const channel = this.#tables[kind]!.find(bytes, from, length);
+    if (channel !== null) this.leave(client, channel);
+  }
+
+  /** The client does not listen to the channel any more, if it did. */
+  leave(client: S, channel: Channel): void {
+    if (!channel.listeners.delete(client)) return;
+    const own = client.subscriptions!;
+    own.channels[channel.kind]!.delete(channel);
     if (own.total === 0) client.subscriptions = null;
-    const listeners = this.#listeners[kind]!;
-    const present = listeners.get(name)!;
-    present.delete(client);
-    if (present.size === 0) listeners.delete(name);
+    if (channel.listeners.size === 0) this.#tables[channel.kind]!.remove(channel);
   }
 
   unsubscribeAll(client: S): void {
-    for (const kind of [CHANNEL, PATTERN, SHARD] as const) {
-      for (const name of client.subscriptions?.names[kind] ?? []) {
-        this.unsubscribe(client, kind, name);
-      }
+    for (const channels of client.subscriptions?.channels ?? []) {
+      for (const channel of channels) this.leave(client, channel);
     }
   }
 
@@ -107,32 +133,50 @@ export class PubSub<S extends Subscriber> {
     this.#outlet.push(client, protocol, from, writer.at);
   }
 
-  /** Sends `length` bytes of `bytes` from `from` on to the channel; returns how many got them. */
-  publish(channel: string, bytes: Uint8Array, from: number, length: number): number {
+  /**
+   * Sends `length` bytes of `bytes` from `from` on to the channel, whose name is the first
+   * `nameLength` bytes of `names` from `nameFrom` on; returns how many got them.
+   */
+  publish(
+    names: Uint8Array,
+    nameFrom: number,
+    nameLength: number,
+    bytes: Uint8Array,
+    from: number,
+    length: number,
+  ): number {
     let receivers = 0;
-    const direct = this.#listeners[CHANNEL]!.get(channel);
-    if (direct !== undefined) {
-      receivers += this.#send(direct, "message", null, channel, bytes, from, length);
+    const channel = this.#tables[CHANNEL]!.find(names, nameFrom, nameLength);
+    if (channel !== null) {
+      receivers += this.#send(channel, names, nameFrom, nameLength, bytes, from, length);
     }
-    for (const [pattern, clients] of this.#listeners[PATTERN]!) {
-      if (!globMatch(pattern, channel)) continue;
-      receivers += this.#send(clients, "pmessage", pattern, channel, bytes, from, length);
+    let pattern = this.#tables[PATTERN]!.first;
+    for (; pattern !== null; pattern = pattern.after) {
+      if (!pattern.glob!.matches(names, nameFrom, nameLength)) continue;
+      receivers += this.#send(pattern, names, nameFrom, nameLength, bytes, from, length);
     }
     return receivers;
   }
 
   /** The same for a shard channel. */
-  publishToShard(channel: string, bytes: Uint8Array, from: number, length: number): number {
-    const clients = this.#listeners[SHARD]!.get(channel);
-    if (clients === undefined) return 0;
-    return this.#send(clients, "smessage", null, channel, bytes, from, length);
+  publishToShard(
+    names: Uint8Array,
+    nameFrom: number,
+    nameLength: number,
+    bytes: Uint8Array,
+    from: number,
+    length: number,
+  ): number {
+    const channel = this.#tables[SHARD]!.find(names, nameFrom, nameLength);
+    if (channel === null) return 0;
+    return this.#send(channel, names, nameFrom, nameLength, bytes, from, length);
   }
 
   #send(
-    clients: Set<S>,
-    mark: string,
-    pattern: string | null,
-    channel: string,
+    to: Channel,
+    names: Uint8Array,
+    nameFrom: number,
+    nameLength: number,
     bytes: Uint8Array,
     from: number,
     length: number,
@@ -142,20 +186,20 @@ export class PubSub<S extends Subscriber> {
     const ends = this.#ends;
     starts[2] = -1;
     starts[3] = -1;
-    for (const client of clients) {
+    for (const client of to.listeners as Set<S>) {
       const { protocol } = client;
       if (starts[protocol]! < 0) {
         const writer = outlet.pushWriter(protocol);
         starts[protocol] = writer.at;
-        writer.push(pattern === null ? 3 : 4);
-        writer.text(mark);
-        if (pattern !== null) writer.text(pattern);
-        writer.text(channel);
+        writer.push(to.kind === PATTERN ? 4 : 3);
+        writer.raw(MARKS[to.kind]!);
+        if (to.kind === PATTERN) writer.text(to.name);
+        writer.bulk(names, nameFrom, nameLength);
         writer.bulk(bytes, from, length);
         ends[protocol] = writer.at;
       }
       outlet.push(client, protocol, starts[protocol]!, ends[protocol]!);
     }
-    return clients.size;
+    return to.listeners.size;
   }
 }

@@ -155,11 +155,14 @@ export class Server implements Parts, Services<Connection> {
     const { output, persistence } = this;
 
     // What commands do beside their data.
-    this.pubsub = new PubSub(output);
-    this.events = new KeyEvents(keyspace, this.pubsub);
+    // Not the key of the keyspace: SCAN may tell something about that one.
+    const nameHash = Hash.keyedBy(secrets);
+    this.pubsub = new PubSub(output, nameHash);
+    this.events = new KeyEvents(keyspace, this.pubsub, nameHash);
     this.monitors = new Monitors(clock, output);
     this.blocking = new Blocking({
       clock,
+      hash: nameHash,
       onTimeout: (client) => this.clients.unblock(client, false),
       onReleased: (client) => setImmediate(() => this.clients.resume(client)),
       onAnyWaiting: () => this.hookAdded(),

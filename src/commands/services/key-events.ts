@@ -14,7 +14,7 @@ export interface KeyEventService<C extends Client = Client> {
     from: number,
     length: number,
   ): void;
-  watch(client: C, database: Database, key: string): void;
+  watch(client: C, database: Database, bytes: Uint8Array, from: number, length: number): void;
   unwatch(client: C): void;
   /** All keys of the database are about to be deleted. */
   emptying(database: Database): void;

@@ -21,6 +21,8 @@ import type { ValueLoader } from "../values/value-format.ts";
 
 export { RdbError, RdbUnsupportedError } from "../rdb/input.ts";
 
+/** Files have some ten of them; one with very many is not to be trusted with a table of its names. */
+const AUX_FIELDS_MAX = 100;
 const MAGIC_BYTES = 9;
 const CHECKSUM_BYTES = 8;
 
@@ -170,7 +172,8 @@ export class RdbReader {
         return;
       case OPCODE.aux: {
         const name = textOf(input.string());
-        this.aux.set(name, textOf(input.string()));
+        const value = textOf(input.string());
+        if (this.aux.size < AUX_FIELDS_MAX) this.aux.set(name, value);
         return;
       }
       case OPCODE.function2:

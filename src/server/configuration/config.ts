@@ -1,7 +1,7 @@
 /** The configuration: read at the start, changed by CONFIG SET, written by CONFIG REWRITE. */
 import { basename, dirname, resolve } from "node:path";
 import { byteText, fromByteText } from "../../base/byte-text.ts";
-import { globMatch } from "../../base/glob.ts";
+import { Glob } from "../../base/glob.ts";
 import type { ConfigService } from "../../commands/services/configuration.ts";
 import { NO_CONFIG_FILE, shownArgument } from "../../protocol/errors.ts";
 import { Refusal } from "./directives/directive.ts";
@@ -234,9 +234,10 @@ export class Config implements ConfigService {
       // A name is shown as it was asked for.
       const asked = findDirective(pattern);
       if (asked !== undefined) add(pattern, asked);
+      const glob = new Glob(pattern, true);
       for (const name of DIRECTIVE_NAMES) {
         for (const one of [name, ...DIRECTIVES[name].aliases]) {
-          if (globMatch(pattern, one, true)) add(one, name);
+          if (glob.matchesText(one)) add(one, name);
         }
       }
     }

@@ -6,7 +6,6 @@ import type { Command } from "../../commands/spec/command.ts";
 import type { Request } from "../../protocol/request.ts";
 import type { RequestParser } from "../../protocol/request-parser.ts";
 import type { RequestQueue } from "../../protocol/request-queue.ts";
-import type { Database } from "../../store/database.ts";
 
 /** Why a client's commands need more than dispatch's plain path: the bits of `Connection.state`. */
 export const IN_MULTI = 1;
@@ -51,28 +50,6 @@ export interface QueuedCommands {
   aborted: boolean;
   queue(command: Command, request: Request): void;
   clear(): void;
-}
-
-/** A key that a client watches. */
-export interface Watch {
-  readonly database: Database;
-  readonly key: string;
-  /** The key had already expired when WATCH was called, so its deletion does not abort the transaction. */
-  wasExpired: boolean;
-}
-
-/** A client that is blocked until a key is there. */
-export interface Waiter<C> {
-  readonly client: C;
-  readonly database: Database;
-  /** The type that the keys must have. */
-  readonly type: number;
-  readonly keys: ReadonlySet<string>;
-  /** Its request, which is run again. */
-  readonly requests: RequestQueue;
-  timer: Timer | null;
-  /** When it times out, in ms since the epoch; Infinity for never. */
-  readonly untilMs: number;
 }
 
 /** A client that is blocked until replicas have acknowledged an offset. */

@@ -4,6 +4,7 @@ import { quote } from "../../protocol/arguments.ts";
 import type { Request } from "../../protocol/request.ts";
 import { CHANNEL, PATTERN, SHARD, type Subscriptions } from "../../pubsub/pubsub.ts";
 import type { Database } from "../../store/database.ts";
+import type { Waiter, Watch } from "./client-keys.ts";
 import { clientLine } from "./client-line.ts";
 import {
   type AckWait,
@@ -18,8 +19,6 @@ import {
   REPLIES_WITHHELD,
   SUBSCRIBED,
   type UnsentPiece,
-  type Waiter,
-  type Watch,
 } from "./client-state.ts";
 import type { EndableSocket } from "./hang-up.ts";
 
@@ -78,7 +77,7 @@ export class Connection implements Client {
   /** It waits for replicas; the same. */
   ackWait: AckWait<Connection> | null = null;
   /** Keys that it watches; null without any. */
-  watches: Watch[] | null = null;
+  watches: Watch<Connection>[] | null = null;
   /** A watched key has changed. */
   watchBroken = false;
 

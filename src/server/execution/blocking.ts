@@ -8,22 +8,21 @@
  * order in which they appeared, and the clients of a key first come, first served. Serving one
  * client may make another key appear (BLMOVE): then that is served next.
  */
-import { latin1, latin1Text } from "../../base/bytes.ts";
+import { latin1 } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
+import type { Hash } from "../../base/key-hash.ts";
+import { NameTable } from "../../base/name-table.ts";
 import type { BlockingService } from "../../commands/services/blocking.ts";
 import { Request } from "../../protocol/request.ts";
 import { RequestQueue } from "../../protocol/request-queue.ts";
 import type { Database } from "../../store/database.ts";
-import type { Waiter } from "../connections/client-state.ts";
+import { AwaitedKey, type Waiter } from "../connections/client-keys.ts";
 import type { Connection } from "../connections/connection.ts";
-
-interface ReadyKey {
-  readonly database: Database;
-  readonly key: string;
-}
 
 export interface BlockingOptions {
   readonly clock: Clock;
+  /** Of the names of keys. */
+  readonly hash: Hash;
   /** The client's wait has timed out. */
   readonly onTimeout: (client: Connection) => void;
   /** The client is no longer blocked: what it sent meanwhile can run. */
@@ -36,9 +35,9 @@ export interface BlockingOptions {
 const TIMER_MS_MAX = 2147483647;
 
 export class Blocking implements BlockingService<Connection> {
-  /** Blocked clients, by database and key. */
-  readonly #waiting = new Map<Database, Map<string, Set<Waiter<Connection>>>>();
-  readonly #ready: ReadyKey[] = [];
+  /** Keys that clients are blocked on, by database. */
+  readonly #awaited = new Map<Database, NameTable<AwaitedKey<Connection>>>();
+  readonly #ready: AwaitedKey<Connection>[] = [];
   readonly #request = new Request();
   readonly #options: BlockingOptions;
   /** Blocked clients, and those of them that have a timeout. */
@@ -57,7 +56,7 @@ export class Blocking implements BlockingService<Connection> {
   /** Keys that clients wait for. */
   get keyCount(): number {
     let count = 0;
-    for (const keys of this.#waiting.values()) count += keys.size;
+    for (const keys of this.#awaited.values()) count += keys.size;
     return count;
   }
 
@@ -71,35 +70,34 @@ export class Blocking implements BlockingService<Connection> {
   ): void {
     // It is blocked already: its request was run again and found nothing.
     if (client.waiter !== null) return;
-    const keys = new Set<string>();
-    for (let i = first; i <= last; i++) keys.add(request.text(i));
     const requests = new RequestQueue();
     requests.push(request);
-    const { database } = client;
     const untilMs =
       timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#options.clock.nowMs + timeoutMs;
-    const waiter: Waiter<Connection> = {
-      client,
-      database,
-      type,
-      keys,
-      requests,
-      timer: null,
-      untilMs,
-    };
+    const waiter: Waiter<Connection> = { client, type, waits: [], requests, timer: null, untilMs };
     client.waiter = waiter;
     if (timeoutMs > 0) {
       this.timedCount++;
       this.#startTimer(waiter);
     }
-    const byKey = this.#waiting.get(database) ?? new Map<string, Set<Waiter<Connection>>>();
-    this.#waiting.set(database, byKey);
-    for (const key of keys) {
-      const present = byKey.get(key);
-      if (present === undefined) byKey.set(key, new Set([waiter]));
-      else present.add(waiter);
+    const keys = this.#keysOf(client.database);
+    const { bytes, length, start } = request;
+    for (let i = first; i <= last; i++) {
+      keys.findOrAdd(bytes, start[i]!, length[i]!).join(waiter);
     }
     if (this.count++ === 0) this.#options.onAnyWaiting(true);
+  }
+
+  #keysOf(database: Database): NameTable<AwaitedKey<Connection>> {
+    let keys = this.#awaited.get(database);
+    if (keys === undefined) {
+      keys = new NameTable<AwaitedKey<Connection>>(
+        this.#options.hash,
+        (name, hash) => new AwaitedKey(database, name, hash),
+      );
+      this.#awaited.set(database, keys);
+    }
+    return keys;
   }
 
   #startTimer(waiter: Waiter<Connection>): void {
@@ -116,9 +114,12 @@ export class Blocking implements BlockingService<Connection> {
   timeOutDue(): void {
     const { clock, onTimeout } = this.#options;
     const due = new Set<Connection>();
-    for (const byKey of this.#waiting.values()) {
-      for (const waiters of byKey.values()) {
-        for (const { client, untilMs } of waiters) if (untilMs <= clock.nowMs) due.add(client);
+    for (const keys of this.#awaited.values()) {
+      for (let key = keys.first; key !== null; key = key.after) {
+        for (let wait = key.first; wait !== null; wait = wait.after) {
+          const { client, untilMs } = wait.waiter;
+          if (untilMs <= clock.nowMs) due.add(client);
+        }
       }
     }
     for (const client of due) onTimeout(client);
@@ -126,19 +127,17 @@ export class Blocking implements BlockingService<Connection> {
 
   /** A key has been added. */
   added(database: Database, ref: number): void {
-    const byKey = this.#waiting.get(database);
-    if (byKey === undefined) return;
-    const from = database.keyAt(ref);
-    const key = latin1Text(database.bytesOf(ref), from, from + database.keyLength(ref));
-    if (byKey.has(key)) this.#ready.push({ database, key });
+    const keys = this.#awaited.get(database);
+    if (keys === undefined) return;
+    const key = keys.find(database.bytesOf(ref), database.keyAt(ref), database.keyLength(ref));
+    if (key !== null) this.#ready.push(key);
   }
 
   /** The databases have exchanged their keys. */
   swapped(a: Database, b: Database): void {
     for (const database of [a, b]) {
-      for (const key of this.#waiting.get(database)?.keys() ?? []) {
-        this.#ready.push({ database, key });
-      }
+      let key = this.#awaited.get(database)?.first ?? null;
+      for (; key !== null; key = key.after) this.#ready.push(key);
     }
   }
 
@@ -146,15 +145,25 @@ export class Blocking implements BlockingService<Connection> {
   serve(run: (client: Connection, request: Request) => boolean): void {
     while (this.#ready.length > 0) {
       const ready = this.#ready.splice(0);
-      for (const { database, key } of ready) {
-        for (const waiter of this.#waiting.get(database)?.get(key) ?? []) {
-          const type = typeOf(database, key);
-          if (type < 0) break;
-          if (type !== waiter.type) continue;
-          waiter.requests.read(0, this.#request);
-          if (run(waiter.client, this.#request)) this.release(waiter.client);
-        }
-      }
+      for (const key of ready) this.#serveKey(key, run);
+    }
+  }
+
+  #serveKey(
+    key: AwaitedKey<Connection>,
+    run: (client: Connection, request: Request) => boolean,
+  ): void {
+    const { database, name } = key;
+    const bytes = latin1(name);
+    for (let wait = key.first; wait !== null; wait = wait.after) {
+      const { waiter } = wait;
+      // It has been released meanwhile.
+      if (waiter.client.waiter !== waiter) continue;
+      const ref = database.peek(bytes, 0, bytes.length);
+      if (ref === 0) return;
+      if (database.typeOf(ref) !== waiter.type) continue;
+      waiter.requests.read(0, this.#request);
+      if (run(waiter.client, this.#request)) this.release(waiter.client);
     }
   }
 
@@ -167,22 +176,13 @@ export class Blocking implements BlockingService<Connection> {
       this.timedCount--;
       clearTimeout(waiter.timer);
     }
-    const byKey = this.#waiting.get(waiter.database)!;
-    for (const key of waiter.keys) {
-      const present = byKey.get(key)!;
-      present.delete(waiter);
-      if (present.size === 0) byKey.delete(key);
+    for (const wait of waiter.waits) {
+      const { key } = wait;
+      key.leave(wait);
+      if (key.first === null) this.#awaited.get(key.database)!.remove(key);
     }
-    if (byKey.size === 0) this.#waiting.delete(waiter.database);
     waiter.requests.free();
     if (--this.count === 0) this.#options.onAnyWaiting(false);
     if (!client.closed) this.#options.onReleased(client);
   }
-}
-
-/** The type of the key's value, or -1. */
-function typeOf(database: Database, key: string): number {
-  const bytes = latin1(key);
-  const ref = database.peek(bytes, 0, bytes.length);
-  return ref === 0 ? -1 : database.typeOf(ref);
 }

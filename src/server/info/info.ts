@@ -41,10 +41,21 @@ const SECTIONS: Readonly<Record<string, (source: InfoSource) => Figure[]>> = {
 /** What `INFO` without arguments leaves out. */
 const NOT_BY_DEFAULT = new Set(["Commandstats", "Latencystats"]);
 
+/** What can be asked for, in lower case. */
+const ASKABLE: ReadonlySet<string> = new Set([
+  "all",
+  "default",
+  "everything",
+  ...Object.keys(SECTIONS).map((title) => title.toLowerCase()),
+]);
+
 export function infoText(source: InfoSource, wanted: readonly string[]): string {
-  const names = new Set(wanted.map((name) => name.toLowerCase()));
+  // Only names that mean something: others, of which there may be very many, are never hashed.
+  const names = new Set(
+    wanted.map((name) => name.toLowerCase()).filter((name) => ASKABLE.has(name)),
+  );
   const everything = names.has("all") || names.has("everything");
-  const usual = names.size === 0 || names.has("default");
+  const usual = wanted.length === 0 || names.has("default");
   const parts: string[] = [];
   for (const [title, read] of Object.entries(SECTIONS)) {
     const isWanted = everything || names.has(title.toLowerCase());

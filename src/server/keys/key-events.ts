@@ -2,7 +2,10 @@
  * WATCH and keyspace notifications: both are told of each change of a key. While no client watches
  * a key and notifications are off, `active` is false and commands skip this.
  */
-import { latin1, latin1Text } from "../../base/bytes.ts";
+import { copyBytes, latin1 } from "../../base/bytes.ts";
+import { GrowingBytes } from "../../base/growing-bytes.ts";
+import type { Hash } from "../../base/key-hash.ts";
+import { NameTable } from "../../base/name-table.ts";
 import {
   EXPIRED_EVENT,
   KEYEVENT_EVENTS,
@@ -14,8 +17,32 @@ import type { KeyEventService } from "../../commands/services/key-events.ts";
 import type { PubSub } from "../../pubsub/pubsub.ts";
 import type { Database } from "../../store/database.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
-import type { Watch } from "../connections/client-state.ts";
+import { WatchedKey } from "../connections/client-keys.ts";
 import type { Connection } from "../connections/connection.ts";
+
+/** Builds the names of the channels that tell of keys. */
+class ChannelName extends GrowingBytes {
+  constructor() {
+    super(256, 1 << 20);
+  }
+
+  /** Begins a name. */
+  begin(text: string): void {
+    this.reset();
+    this.text(text);
+  }
+
+  text(text: string): void {
+    this.reserve(text.length);
+    for (let i = 0; i < text.length; i++) this.bytes[this.at++] = text.charCodeAt(i);
+  }
+
+  append(from: Uint8Array, offset: number, length: number): void {
+    this.reserve(length);
+    copyBytes(from, offset, this.bytes, this.at, length);
+    this.at += length;
+  }
+}
 
 export class KeyEvents implements KeyEventService<Connection> {
   active = false;
@@ -23,14 +50,21 @@ export class KeyEvents implements KeyEventService<Connection> {
   readonly #pubsub: PubSub<Connection>;
   /** Classes of events that are published. */
   #classes = 0;
-  /** Watching clients by key, by database; a client may watch very many keys. */
-  readonly #watchers: readonly Map<string, Map<Connection, Watch>>[];
+  /** Watched keys, by database; a client may watch very many. */
+  readonly #watched: readonly NameTable<WatchedKey<Connection>>[];
   #watchCount = 0;
+  readonly #channel = new ChannelName();
 
-  constructor(keyspace: Keyspace, pubsub: PubSub<Connection>) {
+  constructor(keyspace: Keyspace, pubsub: PubSub<Connection>, hash: Hash) {
     this.#keyspace = keyspace;
     this.#pubsub = pubsub;
-    this.#watchers = keyspace.databases.map(() => new Map());
+    this.#watched = keyspace.databases.map(
+      (database) =>
+        new NameTable<WatchedKey<Connection>>(
+          hash,
+          (name, hashed) => new WatchedKey(database, name, hashed),
+        ),
+    );
   }
 
   get notifiesNew(): boolean {
@@ -60,7 +94,7 @@ export class KeyEvents implements KeyEventService<Connection> {
     from: number,
     length: number,
   ): void {
-    if (this.#watchCount > 0) this.#touch(database, latin1Text(key, from, from + length));
+    if (this.#watchCount > 0) this.#touch(database, key, from, length);
     this.#notify(kind, event, database, key, from, length);
   }
 
@@ -70,7 +104,7 @@ export class KeyEvents implements KeyEventService<Connection> {
     const from = database.keyAt(ref);
     const bytes = database.bytesOf(ref);
     const length = database.keyLength(ref);
-    if (this.#watchCount > 0) this.#touchExpired(database, latin1Text(bytes, from, from + length));
+    if (this.#watchCount > 0) this.#touchExpired(database, bytes, from, length);
     this.#notify(EXPIRED_EVENT, "expired", database, bytes, from, length);
   }
 
@@ -91,26 +125,37 @@ export class KeyEvents implements KeyEventService<Connection> {
     const classes = this.#classes;
     const pubsub = this.#pubsub;
     if ((classes & kind) === 0 || !pubsub.hasListeners) return;
+    const channel = this.#channel;
     if (classes & KEYSPACE_EVENTS) {
-      const channel = `__keyspace@${database.index}__:${latin1Text(key, from, from + length)}`;
-      pubsub.publish(channel, latin1(event), 0, event.length);
+      channel.begin(`__keyspace@${database.index}__:`);
+      channel.append(key, from, length);
+      const end = channel.at;
+      // The message is the event, which stands behind the name.
+      channel.text(event);
+      pubsub.publish(channel.bytes, 0, end, channel.bytes, end, event.length);
     }
     if (classes & KEYEVENT_EVENTS) {
-      pubsub.publish(`__keyevent@${database.index}__:${event}`, key, from, length);
+      channel.begin(`__keyevent@${database.index}__:`);
+      channel.text(event);
+      pubsub.publish(channel.bytes, 0, channel.at, key, from, length);
     }
   }
 
   // ── Watching ───────────────────────────────────────────────────────────────────────────────
 
-  watch(client: Connection, database: Database, key: string): void {
-    const watchers = this.#watchers[database.index]!;
-    const present = watchers.get(key);
-    if (present?.has(client)) return;
-    const watch = { database, key, wasExpired: this.#isExpired(database, key) };
+  watch(
+    client: Connection,
+    database: Database,
+    bytes: Uint8Array,
+    from: number,
+    length: number,
+  ): void {
+    const key = this.#watched[database.index]!.findOrAdd(bytes, from, length);
+    if (key.watches.has(client)) return;
+    const watch = { client, key, wasExpired: isExpired(key) };
     client.watches ??= [];
     client.watches.push(watch);
-    if (present === undefined) watchers.set(key, new Map([[client, watch]]));
-    else present.set(client, watch);
+    key.watches.set(client, watch);
     this.#watchCount++;
     this.#updateActive();
   }
@@ -118,11 +163,9 @@ export class KeyEvents implements KeyEventService<Connection> {
   unwatch(client: Connection): void {
     client.watchBroken = false;
     if (client.watches === null) return;
-    for (const { database, key } of client.watches) {
-      const watchers = this.#watchers[database.index]!;
-      const present = watchers.get(key)!;
-      present.delete(client);
-      if (present.size === 0) watchers.delete(key);
+    for (const { key } of client.watches) {
+      key.watches.delete(client);
+      if (key.watches.size === 0) this.#watched[key.database.index]!.remove(key);
     }
     this.#watchCount -= client.watches.length;
     client.watches = null;
@@ -131,29 +174,24 @@ export class KeyEvents implements KeyEventService<Connection> {
 
   /** Keys that clients watch. */
   get watchedKeyCount(): number {
-    return this.#watchers.reduce((sum, { size }) => sum + size, 0);
+    return this.#watched.reduce((sum, { size }) => sum + size, 0);
   }
 
   /** Whether anything that the client watches has changed. */
   isBroken(client: Connection): boolean {
     if (client.watchBroken) return true;
-    return (client.watches ?? []).some(
-      (watch) => !watch.wasExpired && this.#isExpired(watch.database, watch.key),
-    );
+    return (client.watches ?? []).some(({ key, wasExpired }) => !wasExpired && isExpired(key));
   }
 
-  #isExpired(database: Database, key: string): boolean {
-    const ref = database.find(latin1(key), 0, key.length);
-    return ref !== 0 && database.isExpired(ref);
+  #touch(database: Database, bytes: Uint8Array, from: number, length: number): void {
+    const key = this.#watched[database.index]!.find(bytes, from, length);
+    if (key === null) return;
+    for (const client of key.watches.keys()) client.watchBroken = true;
   }
 
-  #touch(database: Database, key: string): void {
-    const clients = this.#watchers[database.index]!.get(key)?.keys() ?? [];
-    for (const client of clients) client.watchBroken = true;
-  }
-
-  #touchExpired(database: Database, key: string): void {
-    for (const [client, watch] of this.#watchers[database.index]!.get(key) ?? []) {
+  #touchExpired(database: Database, bytes: Uint8Array, from: number, length: number): void {
+    const key = this.#watched[database.index]!.find(bytes, from, length);
+    for (const [client, watch] of key?.watches ?? []) {
       if (watch.wasExpired) watch.wasExpired = false;
       else client.watchBroken = true;
     }
@@ -170,13 +208,14 @@ export class KeyEvents implements KeyEventService<Connection> {
 
   /** The keys of the database are about to be replaced by those of another, or by none. */
   #touchAll(database: Database, replacement: Database | null): void {
-    for (const [key, clients] of this.#watchers[database.index]!) {
-      const bytes = latin1(key);
+    const { first } = this.#watched[database.index]!;
+    for (let key = first; key !== null; key = key.after) {
+      const bytes = latin1(key.name);
       const isThere = database.find(bytes, 0, bytes.length) !== 0;
       const ref = replacement === null ? 0 : replacement.find(bytes, 0, bytes.length);
       if (!isThere && ref === 0) continue;
       const isReplacementExpired = ref !== 0 && replacement!.isExpired(ref);
-      for (const [client, watch] of clients) {
+      for (const [client, watch] of key.watches) {
         // An expired key counts as missing.
         if (watch.wasExpired && ref === 0) watch.wasExpired = false;
         else if (isReplacementExpired && (watch.wasExpired || !isThere)) watch.wasExpired = true;
@@ -184,4 +223,9 @@ export class KeyEvents implements KeyEventService<Connection> {
       }
     }
   }
+}
+
+function isExpired({ database, name }: WatchedKey<Connection>): boolean {
+  const ref = database.find(latin1(name), 0, name.length);
+  return ref !== 0 && database.isExpired(ref);
 }

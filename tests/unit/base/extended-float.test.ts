@@ -1,16 +1,23 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { latin1 } from "../../../src/base/bytes.ts";
 import {
   addExtended,
+  ceilThousandfold,
   type ExtendedFloat,
   formatExtended,
   INFINITE,
-  parseExtended,
+  type ParsedFloat,
+  parseExtended as parseBytes,
 } from "../../../src/base/extended-float.ts";
 import { forSeeds, pick } from "../seeds.ts";
 import { LONG_DOUBLE_SUMS } from "./long-double-sums.ts";
 
 // Long computations, also on a busy machine.
 setDefaultTimeout(60_000);
+
+function parseExtended(text: string): ParsedFloat {
+  return parseBytes(latin1(`..${text}`), 2, text.length);
+}
 
 function parse(text: string): ExtendedFloat {
   const value = parseExtended(text);
@@ -133,4 +140,33 @@ describe("random numbers", () => {
       const b = BigInt(random.int32()) * BigInt(random.int32() >>> 2);
       expect(sum(String(a), String(b))).toEqual(String(a + b));
     }));
+});
+
+test("a text too long to be a number is not looked at", () => {
+  const unreadable = new Proxy(new Uint8Array(0), {
+    get() {
+      throw new Error("looked at");
+    },
+  });
+  expect(parseBytes(unreadable, 0, 1 << 29)).toEqual(null);
+});
+
+test("seconds become ms as in C: times 1000 in a long double, and then up", () => {
+  // By ceill(-0.001L * 1000) and so on, as gcc computes it on x86-64.
+  const cases: readonly (readonly [string, bigint])[] = [
+    ["0", 0n],
+    ["-0", 0n],
+    ["1", 1000n],
+    ["0.001", 1n],
+    ["0.0001", 1n],
+    ["1e-30", 1n],
+    ["-0.001", 0n],
+    ["-0.0009", 0n],
+    ["-0.0011", -1n],
+    ["-1", -1000n],
+    ["1.5", 1500n],
+    ["1e18", 10n ** 21n],
+  ];
+  const actual = cases.map(([text]) => [text, ceilThousandfold(parse(text))]);
+  expect(actual).toEqual(cases.map(([text, ms]) => [text, ms]));
 });

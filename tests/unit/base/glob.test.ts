@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { globMatch } from "../../../src/base/glob.ts";
+import { latin1 } from "../../../src/base/bytes.ts";
+import { Glob, globMatch } from "../../../src/base/glob.ts";
 import { forSeeds, pick } from "../seeds.ts";
 
 // Long computations, also on a busy machine.
@@ -63,23 +64,16 @@ function naiveMatch(pattern: string, text: string): boolean {
   return matches[0]!;
 }
 
-/** A text that counts how often it is looked at. */
-class CountingText {
-  readonly #text: string;
-  looks = 0;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  get length(): number {
-    return this.#text.length;
-  }
-
-  charCodeAt(index: number): number {
-    this.looks++;
-    return this.#text.charCodeAt(index);
-  }
+/** The bytes of a text, with a count of how often one of them is looked at. */
+function countingBytes(text: string): { readonly bytes: Uint8Array; readonly looks: () => number } {
+  let looks = 0;
+  const bytes = new Proxy(latin1(text), {
+    get(target, property) {
+      looks++;
+      return target[Number(property)];
+    },
+  });
+  return { bytes, looks: () => looks };
 }
 
 describe("examples", () => {
@@ -156,8 +150,32 @@ test("patterns of many stars take no more than pattern times text", () => {
     `${"*[^b]".repeat(30)}b`,
     `*${"a".repeat(100)}b`,
   ]) {
-    const text = new CountingText("a".repeat(length));
-    expect(globMatch(pattern, text as unknown as string)).toEqual(false);
-    expect(text.looks).toBeLessThan(pattern.length * length);
+    const { bytes, looks } = countingBytes("a".repeat(length));
+    expect(new Glob(pattern).matches(bytes, 0, length)).toEqual(false);
+    expect(looks()).toBeLessThan(pattern.length * length);
   }
+});
+
+test("a text that does not end as the pattern does is told by its end", () => {
+  const { bytes, looks } = countingBytes("a".repeat(5000));
+  expect(new Glob("*a*a*a*a*b").matches(bytes, 0, 5000)).toEqual(false);
+  expect(looks()).toEqual(1);
+});
+
+test("a pattern of more than 1000 stars matches nothing, and is not taken apart", () => {
+  const stars = (count: number) => "*a".repeat(count);
+  const text = "a".repeat(2000);
+  expect(globMatch(stars(1000), text)).toEqual(true);
+  expect(globMatch(stars(1001), text)).toEqual(false);
+  expect(globMatch(`${stars(1000)}*`, text)).toEqual(true);
+  expect(globMatch(`${stars(1000)}${"*".repeat(5000)}`, text)).toEqual(true);
+  expect(globMatch(stars(100_000), text)).toEqual(false);
+});
+
+test("bytes are matched where they stand", () => {
+  const bytes = latin1("..key:1..");
+  const glob = new Glob("k*:?");
+  expect([glob.matches(bytes, 2, 5), glob.matches(bytes, 2, 6)]).toEqual([true, false]);
+  const all = ["*", "***", "", "a*", "*a", "?*", "[*]"].filter((text) => new Glob(text).isAll);
+  expect(all).toEqual(["*", "***"]);
 });

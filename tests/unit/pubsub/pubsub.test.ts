@@ -2,6 +2,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { latin1, latin1Text } from "../../../src/base/bytes.ts";
 import { globMatch } from "../../../src/base/glob.ts";
+import { Hash } from "../../../src/base/key-hash.ts";
 import { ReplyWriter } from "../../../src/protocol/reply-writer.ts";
 import {
   CHANNEL,
@@ -51,19 +52,51 @@ function frame(protocol: number, ...texts: string[]): string {
 
 function make() {
   const outlet = new Recorder();
-  return { outlet, pubsub: new PubSub<Client>(outlet), two: new Client(2), three: new Client(3) };
+  return {
+    outlet,
+    pubsub: new PubSub<Client>(outlet, new Hash(1, 2)),
+    two: new Client(2),
+    three: new Client(3),
+  };
 }
 
-const publish = (pubsub: PubSub<Client>, channel: string, message: string) =>
-  pubsub.publish(channel, latin1(`..${message}..`), 2, message.length);
+type TestPubSub = PubSub<Client>;
+
+function subscribe(pubsub: TestPubSub, client: Client, kind: Kind, name: string): void {
+  pubsub.subscribe(client, kind, latin1(`..${name}..`), 2, name.length);
+}
+
+function unsubscribe(pubsub: TestPubSub, client: Client, kind: Kind, name: string): void {
+  pubsub.unsubscribe(client, kind, latin1(name), 0, name.length);
+}
+
+function listenerCount(pubsub: TestPubSub, kind: Kind, name: string): number {
+  return pubsub.listenerCount(kind, latin1(name), 0, name.length);
+}
+
+function namesOf(pubsub: TestPubSub, kind: Kind): string[] {
+  const names: string[] = [];
+  for (let at = pubsub.first(kind); at !== null; at = at.after) names.push(at.name);
+  return names;
+}
+
+function publish(pubsub: TestPubSub, channel: string, message: string): number {
+  const bytes = latin1(`..${channel}..${message}..`);
+  return pubsub.publish(bytes, 2, channel.length, bytes, channel.length + 4, message.length);
+}
+
+function publishToShard(pubsub: TestPubSub, channel: string, message: string): number {
+  const bytes = latin1(`..${channel}..${message}..`);
+  return pubsub.publishToShard(bytes, 2, channel.length, bytes, channel.length + 4, message.length);
+}
 
 describe("PubSub", () => {
   test("a message goes to channels and patterns, in the receiver's protocol", () => {
     const { pubsub, two, three } = make();
-    pubsub.subscribe(two, CHANNEL, "a");
-    pubsub.subscribe(two, PATTERN, "a*");
-    pubsub.subscribe(three, CHANNEL, "a");
-    pubsub.subscribe(three, PATTERN, "b*");
+    subscribe(pubsub, two, CHANNEL, "a");
+    subscribe(pubsub, two, PATTERN, "a*");
+    subscribe(pubsub, three, CHANNEL, "a");
+    subscribe(pubsub, three, PATTERN, "b*");
     expect(publish(pubsub, "a", "\0\xff\r\n")).toEqual(3);
     expect(publish(pubsub, "ab", "")).toEqual(1);
     expect(publish(pubsub, "c", "x")).toEqual(0);
@@ -77,11 +110,11 @@ describe("PubSub", () => {
 
   test("shard channels are a world of their own", () => {
     const { pubsub, two, three } = make();
-    pubsub.subscribe(two, SHARD, "a");
-    pubsub.subscribe(three, CHANNEL, "a");
-    pubsub.subscribe(three, PATTERN, "*");
-    expect(pubsub.publishToShard("a", latin1("x"), 0, 1)).toEqual(1);
-    expect(pubsub.publishToShard("b", latin1("x"), 0, 1)).toEqual(0);
+    subscribe(pubsub, two, SHARD, "a");
+    subscribe(pubsub, three, CHANNEL, "a");
+    subscribe(pubsub, three, PATTERN, "*");
+    expect(publishToShard(pubsub, "a", "x")).toEqual(1);
+    expect(publishToShard(pubsub, "b", "x")).toEqual(0);
     expect(two.received).toEqual([frame(2, "smessage", "a", "x")]);
     expect(three.received).toEqual([]);
   });
@@ -89,7 +122,7 @@ describe("PubSub", () => {
   test("it is encoded once for each protocol, however many listen", () => {
     const { outlet, pubsub } = make();
     const clients = Array.from({ length: 100 }, (_, i) => new Client(2 + (i % 2)));
-    for (const client of clients) pubsub.subscribe(client, CHANNEL, "a");
+    for (const client of clients) subscribe(pubsub, client, CHANNEL, "a");
     expect(publish(pubsub, "a", "hello")).toEqual(100);
     const { length } = frame(2, "message", "a", "hello");
     expect(outlet.writers.map(({ at }) => at)).toEqual([length, length]);
@@ -100,22 +133,22 @@ describe("PubSub", () => {
 
   test("nothing is encoded where nobody listens", () => {
     const { outlet, pubsub, two } = make();
-    pubsub.subscribe(two, CHANNEL, "b");
+    subscribe(pubsub, two, CHANNEL, "b");
     expect(publish(pubsub, "a", "hello")).toEqual(0);
     expect(outlet.writers.map(({ at }) => at)).toEqual([0, 0]);
   });
 
   test("twice is once, and the last one to leave takes the name along", () => {
     const { pubsub, two, three } = make();
-    for (const client of [two, two, three]) pubsub.subscribe(client, CHANNEL, "a");
-    expect([pubsub.listenerCount(CHANNEL, "a"), two.subscriptions!.total]).toEqual([2, 1]);
-    pubsub.unsubscribe(two, CHANNEL, "a");
-    pubsub.unsubscribe(two, CHANNEL, "a");
-    pubsub.unsubscribe(three, PATTERN, "a");
-    expect([...pubsub.names(CHANNEL)]).toEqual(["a"]);
+    for (const client of [two, two, three]) subscribe(pubsub, client, CHANNEL, "a");
+    expect([listenerCount(pubsub, CHANNEL, "a"), two.subscriptions!.total]).toEqual([2, 1]);
+    unsubscribe(pubsub, two, CHANNEL, "a");
+    unsubscribe(pubsub, two, CHANNEL, "a");
+    unsubscribe(pubsub, three, PATTERN, "a");
+    expect([...namesOf(pubsub, CHANNEL)]).toEqual(["a"]);
     expect(two.subscriptions).toEqual(null);
-    pubsub.unsubscribe(three, CHANNEL, "a");
-    expect({ names: [...pubsub.names(CHANNEL)], own: three.subscriptions }).toEqual({
+    unsubscribe(pubsub, three, CHANNEL, "a");
+    expect({ names: [...namesOf(pubsub, CHANNEL)], own: three.subscriptions }).toEqual({
       names: [],
       own: null,
     });
@@ -136,12 +169,12 @@ describe("PubSub", () => {
           case 0:
           case 1:
           case 2:
-            pubsub.subscribe(client, kind, name);
+            subscribe(pubsub, client, kind, name);
             model[n]![kind]!.add(name);
             break;
           case 3:
           case 4:
-            pubsub.unsubscribe(client, kind, name);
+            unsubscribe(pubsub, client, kind, name);
             model[n]![kind]!.delete(name);
             break;
           case 5:
@@ -167,22 +200,21 @@ describe("PubSub", () => {
               receivers += out.length;
               return out.sort();
             });
-            const bytes = latin1(message);
             const told = toShard
-              ? pubsub.publishToShard(name, bytes, 0, bytes.length)
-              : pubsub.publish(name, bytes, 0, bytes.length);
+              ? publishToShard(pubsub, name, message)
+              : publish(pubsub, name, message);
             const received = clients.map((each) => each.received.splice(0).sort());
             expect({ step, told, received }).toEqual({ step, told: receivers, received: expected });
           }
         }
         for (const each of [CHANNEL, PATTERN, SHARD] as const) {
           const all = model.flatMap((sets) => [...sets[each]!]);
-          expect([...pubsub.names(each)].sort()).toEqual([...new Set(all)].sort());
+          expect([...namesOf(pubsub, each)].sort()).toEqual([...new Set(all)].sort());
           expect(pubsub.nameCount(each)).toEqual(new Set(all).size);
           expect(clients.map((own) => own.subscriptions?.count(each) ?? 0)).toEqual(
             model.map((sets) => sets[each]!.size),
           );
-          expect(pubsub.listenerCount(each, name)).toEqual(all.filter((n) => n === name).length);
+          expect(listenerCount(pubsub, each, name)).toEqual(all.filter((n) => n === name).length);
         }
       }
     }));

@@ -2,6 +2,7 @@
 
 import { latin1, latin1Text } from "../../../../src/base/bytes.ts";
 import { Clock } from "../../../../src/base/clock.ts";
+import { Hash } from "../../../../src/base/key-hash.ts";
 import { Log } from "../../../../src/base/log.ts";
 import { Random } from "../../../../src/base/random.ts";
 import type { Services } from "../../../../src/commands/services/services.ts";
@@ -111,6 +112,7 @@ export class Harness {
     this.table = new CommandTable(specs);
     const blocking = new Blocking({
       clock,
+      hash: new Hash(1, 2),
       onTimeout() {},
       onReleased() {},
       onAnyWaiting() {},
