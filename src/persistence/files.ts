@@ -318,11 +318,11 @@ export class GrowingFile {
     this.#close();
   }
 
-  /** Gives the file up and removes it. */
+  /** Stops writing and removes the file. */
   discard(): void {
     if (this.#discarded) return;
     this.#discarded = true;
-    this.#error ??= new Error("given up");
+    this.#error ??= new Error("cancelled");
     this.#queue.length = 0;
     this.queuedBytes = 0;
     removeQuietly(this.#file.path);

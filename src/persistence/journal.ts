@@ -1,7 +1,7 @@
 /**
- * The commands that change the keyspace, as they are to be repeated: each in its database, those
- * of a transaction as one block. They are gathered for the length of a tick; the disk and the
- * replicas then get the same bytes, but for what only replicas have to know.
+ * The commands of a tick that are propagated: each with the SELECT that it needs, those of a
+ * transaction between MULTI and EXEC. The append-only file and the replicas get the same bytes,
+ * except for commands that only replicas need.
  */
 import { latin1 } from "../base/bytes.ts";
 import { CommandWriter } from "../protocol/command-writer.ts";
@@ -30,17 +30,17 @@ export interface PropagationService {
 export class Journal {
   readonly #commands = new CommandWriter();
   #database = -1;
-  /** Commands from `beginBlock` to `endBlock` are to be repeated together or not at all. */
+  /** Between `beginBlock` and `endBlock`: these commands run together or not at all. */
   #inBlock = false;
-  /** Where the first command of the block is; -1 before it. */
+  /** Where the first command of the block begins; -1 without one. */
   #blockStart = -1;
   #hasMulti = false;
-  /** Ranges that are for replicas alone: from, to, … */
+  /** Ranges of commands that only replicas get: from, to, … */
   readonly #replicasOnly: number[] = [];
-  /** Where such a command that is being written began; -1 without one. */
+  /** Where the command that only replicas get began, while it is being written; else -1. */
   #replicasFrom = -1;
 
-  /** Whether a block is open: what there is so far must not be used yet. */
+  /** Whether a block is open: the commands so far must not be propagated yet. */
   get inBlock(): boolean {
     return this.#inBlock;
   }
@@ -56,7 +56,7 @@ export class Journal {
     return this.#commands;
   }
 
-  /** The same, for a command that changes no data but is repeated on replicas. */
+  /** The same, for a command that changes no data and is propagated to replicas only. */
   beginForReplicas(index: number, count: number): CommandWriter {
     this.#open(index);
     this.#replicasFrom = this.#commands.at;
@@ -110,7 +110,7 @@ export class Journal {
     this.#hasMulti = false;
   }
 
-  /** The next command names its database again: a new file begins, or a new replica. */
+  /** The next command gets a SELECT again: a new file begins, or a full sync. */
   forgetDatabase(): void {
     this.#database = -1;
   }

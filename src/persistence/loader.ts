@@ -1,4 +1,4 @@
-/** Reading the data back: at the start, and where all of it is replaced. Clients are told meanwhile. */
+/** Loads the data set from files: at the start, and when all of it is replaced. Clients get -LOADING meanwhile. */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Request } from "../protocol/request.ts";
@@ -45,7 +45,7 @@ export class Loader {
     this.#options = options;
   }
 
-  /** Clients are told to wait, and no key expires, until `work` has ended. */
+  /** Clients get -LOADING, and no key expires, until `work` has ended. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     const { clock, space } = this.#options;
     this.loading = true;

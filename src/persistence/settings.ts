@@ -1,4 +1,4 @@
-/** What the configuration says of persistence. */
+/** The directives that persistence uses. */
 
 /** `appendfsync`. */
 export type FsyncPolicy = "always" | "everysec" | "no";
@@ -19,8 +19,8 @@ export interface PersistenceSettings {
   readonly checking: boolean;
   readonly stopsWritesOnError: boolean;
   readonly stamping: boolean;
-  /** Keys whose time has come are loaded all the same: the primary says when they go. */
+  /** Expired keys are loaded too: a replica deletes them when its primary sends the DEL. */
   readonly keepsExpired: boolean;
-  /** Seconds and changes. */
+  /** `save`: seconds and changes. */
   readonly savePoints: readonly (readonly [number, number])[];
 }

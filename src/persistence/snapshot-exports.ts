@@ -28,7 +28,7 @@ export class SnapshotExports {
       failed: (error) => done(error.message),
       abandon: () => {
         snapshot.abandon();
-        done("given up");
+        done("the snapshot was cancelled");
       },
     });
     return true;
@@ -46,7 +46,7 @@ export class SnapshotExports {
       failed: (error) => done(error.message),
       abandon: () => {
         file.abandon();
-        done("given up");
+        done("the snapshot was cancelled");
       },
     });
     return true;

@@ -101,7 +101,7 @@ export class PrimaryLink {
   #retry: Timer | null = null;
   #retryMs = RETRY_MS_MIN;
   #stopped = false;
-  /** Counts attempts to connect; one that was given up may still come through, or fail. */
+  /** Counts attempts to connect: an earlier one may still succeed or fail later. */
   #attempt = 0;
   /** Bytes of a line that is not complete. */
   #line = "";
