@@ -84,6 +84,7 @@ export const NOT_MIRRORED: readonly string[] = [
   "persistence/files.ts",
   "persistence/folder-lock.ts",
   "persistence/loader.ts",
+  "persistence/persistence.ts",
   "persistence/rdb-file.ts",
   "persistence/rdb/format.ts",
   "persistence/rdb/input.ts",
