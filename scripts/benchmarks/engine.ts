@@ -1,7 +1,7 @@
 /** Commands and memory: what a server by itself takes. */
 import { Clock } from "../../src/base/clock.ts";
 import { Random } from "../../src/base/random.ts";
-import { NO_EXPIRY } from "../../src/store/database.ts";
+import { NO_EXPIRY } from "../../src/store/entry.ts";
 import { Keyspace } from "../../src/store/keyspace.ts";
 import {
   type Measured,

@@ -11,8 +11,7 @@ import {
 } from "../base/extended-float.ts";
 import { fitsInt64, parseBigInteger } from "../base/number-text.ts";
 import * as errors from "../protocol/errors.ts";
-import { KEEP_EXPIRY, NO_EXPIRY } from "../store/database.ts";
-import { STRING } from "../store/entry.ts";
+import { KEEP_EXPIRY, NO_EXPIRY, STRING } from "../store/entry.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT, STRING_EVENT } from "./events.ts";
 import { absoluteExpiry, SECONDS } from "./expiry.ts";

@@ -201,7 +201,8 @@ export class Server implements Parts, Services<Connection> {
       periodMs: () => 1000 / config.number("hz"),
     });
     this.expiry = this.background;
-    keyspace.hooks.removed = (database, ref) => {
+    keyspace.hooks.removed = (index, ref) => {
+      const database = keyspace.databases[index]!;
       propagation.deleteKey(database, ref);
       this.events.expired(database, ref);
     };
@@ -291,7 +292,8 @@ export class Server implements Parts, Services<Connection> {
     keyspace.hooks.ready =
       blocking.count === 0 && !events.notifiesNew
         ? null
-        : (database, ref) => {
+        : (index, ref) => {
+            const database = keyspace.databases[index]!;
             events.added(database, ref);
             blocking.added(database, ref);
           };

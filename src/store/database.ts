@@ -22,19 +22,23 @@ import {
   RECORD_BYTES,
   VALUE_WORD,
 } from "../memory/record.ts";
-import { CLOCK_SHIFT, hasExpiry, LOW_MASK, MARK, TYPE_MASK, tailBytes } from "./entry.ts";
+import {
+  CLOCK_SHIFT,
+  hasExpiry,
+  KEEP_EXPIRY,
+  LOW_MASK,
+  MARK,
+  TYPE_MASK,
+  tailBytes,
+} from "./entry.ts";
 import type { Space } from "./space.ts";
-import type { Collection } from "./value-type.ts";
-
-/** `expireAtMs` arguments: keep the key's expiry, or have none. */
-export const KEEP_EXPIRY = -1;
-export const NO_EXPIRY = -2;
+import type { Collection, Entries } from "./value-type.ts";
 
 const TTL_SAMPLES = 32;
 const RANDOM_TRIES = 100;
 const CLOCK_MAX = 0xffffff;
 
-export class Database {
+export class Database implements Entries {
   readonly index: number;
   readonly #space: Space;
   readonly #words: Int32Array[];
@@ -68,7 +72,7 @@ export class Database {
     const ref = this.peek(key, offset, length);
     if (ref === 0) {
       this.#space.misses++;
-      this.#space.hooks.missed?.(this, key, offset, length);
+      this.#space.hooks.missed?.(this.index, key, offset, length);
       return 0;
     }
     this.#space.hits++;
@@ -123,7 +127,7 @@ export class Database {
   #expire(ref: number): void {
     const space = this.#space;
     space.expired++;
-    space.hooks.removed?.(this, ref, "expired");
+    space.hooks.removed?.(this.index, ref, "expired");
     this.remove(ref);
   }
 
@@ -342,7 +346,7 @@ export class Database {
       throw error;
     }
     space.typeAt(block).entryMoved?.(block);
-    space.hooks.ready?.(this, block);
+    space.hooks.ready?.(this.index, block);
   }
 
   /** A block with the entry's header and value, but another key; in no table and no wheel. */
@@ -508,7 +512,7 @@ export class Database {
       wheel.setTime(block, expiry);
       this.#addToWheel(wheelRoot, block, expiry);
     }
-    if (ref === 0) space.hooks.ready?.(this, block);
+    if (ref === 0) space.hooks.ready?.(this.index, block);
     return block;
   }
 

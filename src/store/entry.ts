@@ -45,3 +45,7 @@ export function tailBytes(meta: number, valueWord: number): number {
   const isText = (meta & (TYPE_MASK | HAS_HIGH)) === STRING && (meta & ENCODING_MASK) !== LONG;
   return isText ? valueWord : 0;
 }
+
+/** `expireAtMs` arguments: keep the key's expiry, or have none. */
+export const KEEP_EXPIRY = -1;
+export const NO_EXPIRY = -2;

@@ -4,7 +4,6 @@
  * of a type know their type and call it directly.
  */
 import type { BlockGuard } from "../memory/block-guard.ts";
-import type { Database } from "./database.ts";
 import type { ValueDigest } from "./value-digest.ts";
 
 /** The types' numbers in an entry's meta, and in Redis's DEBUG DIGEST. */
@@ -21,6 +20,29 @@ export function byTypeNumber<T>(things: Readonly<Record<TypeName, T>>): readonly
 
 /** Names a block of the heap, or an entry (whose record is a block); 0 is null. */
 export type Ref = number;
+
+/** What a type may ask of the database that holds an entry of it. Methods that return an entry say that it may have moved. */
+export interface Entries {
+  /** Tells a snapshot that the entry or its value is about to change. */
+  beforeChange(ref: Ref): void;
+  /**
+   * An entry for a key, of type and encoding `low`, with `tail` bytes behind the key; in place of `ref`,
+   * the key's entry, if that is not 0. Value word, high word and tail are the caller's to write.
+   */
+  place(
+    ref: Ref,
+    key: Uint8Array,
+    keyFrom: number,
+    keyBytes: number,
+    low: number,
+    tail: number,
+    expireAtMs: number,
+  ): Ref;
+  /** Copies `bytes` bytes of the entry to `block`, which takes its place. */
+  relocate(ref: Ref, block: Ref, bytes: number): Ref;
+  /** `block` is a copy of the entry and takes its place. */
+  replaceEntry(ref: Ref, block: Ref): Ref;
+}
 
 export interface ValueType {
   readonly name: TypeName;
@@ -62,7 +84,7 @@ export interface ValueWalk extends BlockGuard {
 /** A value that belongs to no key yet: read from a file, or built by a command. */
 export interface NewValue {
   /** Makes it the value of a key that does not exist and returns the key's entry. Throws OutOfMemory, and is then discarded. */
-  addTo(db: Database, key: Uint8Array, keyFrom: number, keyBytes: number): Ref;
+  addTo(db: Entries, key: Uint8Array, keyFrom: number, keyBytes: number): Ref;
   discard(): void;
 }
 

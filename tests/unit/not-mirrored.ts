@@ -61,7 +61,6 @@ export const NOT_MIRRORED: readonly string[] = [
   "memory/pages.ts",
   "memory/quicklist-walk.ts",
   "memory/ranked-nodes.ts",
-  "memory/table-walk.ts",
   "monitor/clients-page.ts",
   "monitor/commands-page.ts",
   "monitor/dashboard.ts",

@@ -75,7 +75,10 @@ export class KeyEvents implements KeyEventService<Connection> {
     this.#classes = classes;
     this.#keyspace.hooks.missed =
       classes & MISS_EVENT
-        ? (db, key, from, length) => this.#notify(MISS_EVENT, "keymiss", db, key, from, length)
+        ? (index, key, from, length) => {
+            const db = this.#keyspace.databases[index]!;
+            this.#notify(MISS_EVENT, "keymiss", db, key, from, length);
+          }
         : null;
     this.#updateActive();
   }

@@ -8,11 +8,10 @@ import { SEGMENT_SHIFT, UNIT_MASK } from "../../memory/heap.ts";
 import { LINKED, NODES_FREED_AT_ONCE, NodeLimit, Quicklist } from "../../memory/quicklist.ts";
 import { QuicklistWalk } from "../../memory/quicklist-walk.ts";
 import { VALUE_WORD } from "../../memory/record.ts";
-import { type Database, NO_EXPIRY } from "../database.ts";
-import { ENCODING_MASK, LIST } from "../entry.ts";
+import { ENCODING_MASK, LIST, NO_EXPIRY } from "../entry.ts";
 import type { Space } from "../space.ts";
 import type { ValueDigest } from "../value-digest.ts";
-import type { Collection, Ref, ValueType, ValueWalk } from "../value-type.ts";
+import type { Collection, Entries, Ref, ValueType, ValueWalk } from "../value-type.ts";
 
 /** A walk reads lists of more nodes in slices. */
 const WALK_NODES_MAX = 2;
@@ -32,7 +31,7 @@ export class List extends Quicklist implements Collection {
     this.#space = space;
   }
 
-  addTo(db: Database, key: Uint8Array, keyFrom: number, keyBytes: number): Ref {
+  addTo(db: Entries, key: Uint8Array, keyFrom: number, keyBytes: number): Ref {
     try {
       const word = this.close();
       this.entry = db.place(0, key, keyFrom, keyBytes, LIST | this.form, 0, NO_EXPIRY);
@@ -90,7 +89,7 @@ export class Lists implements ValueType {
   }
 
   /** The same, to change it. The entry stays the same until `store`. */
-  openToWrite(db: Database, ref: Ref): List {
+  openToWrite(db: Entries, ref: Ref): List {
     db.beforeChange(ref);
     const list = this.#openAs(this.#cursor(), ref);
     list.guard = this.#space.guards.of(this.#wordOf(ref));

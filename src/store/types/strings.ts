@@ -31,22 +31,23 @@ import {
   RECORD_BYTES,
   VALUE_WORD,
 } from "../../memory/record.ts";
-import { type Database, KEEP_EXPIRY, NO_EXPIRY } from "../database.ts";
 import {
   ENCODING_MASK,
   hasExpiry,
   INTEGER,
   isInteger,
+  KEEP_EXPIRY,
   LONG,
   LOW_MASK,
   MARK,
+  NO_EXPIRY,
   RAW,
   STRING,
   TEXT,
 } from "../entry.ts";
 import type { Space } from "../space.ts";
 import type { ValueDigest } from "../value-digest.ts";
-import type { NewValue, Ref, ValueType } from "../value-type.ts";
+import type { Entries, NewValue, Ref, ValueType } from "../value-type.ts";
 import { LONG_HEADER_BYTES, TextWalk } from "./text-walk.ts";
 
 /** Longer texts have a block of their own. */
@@ -69,7 +70,7 @@ export class Text implements NewValue {
     this.#strings = strings;
   }
 
-  addTo(db: Database, key: Uint8Array, keyFrom: number, keyBytes: number): Ref {
+  addTo(db: Entries, key: Uint8Array, keyFrom: number, keyBytes: number): Ref {
     const { bytes, from, length } = this;
     return this.#strings.set(db, 0, key, keyFrom, keyBytes, bytes, from, length, NO_EXPIRY);
   }
@@ -172,7 +173,7 @@ export class Strings implements ValueType {
    * canonical integer is stored as one.
    */
   set(
-    db: Database,
+    db: Entries,
     ref: Ref,
     key: Uint8Array,
     keyFrom: number,
@@ -197,7 +198,7 @@ export class Strings implements ValueType {
 
   /** The same, but stored as text whatever it says. */
   setText(
-    db: Database,
+    db: Entries,
     ref: Ref,
     key: Uint8Array,
     keyFrom: number,
@@ -242,7 +243,7 @@ export class Strings implements ValueType {
 
   /** Sets a key, whose entry is `ref` or 0, to an integer. */
   setInteger(
-    db: Database,
+    db: Entries,
     ref: Ref,
     key: Uint8Array,
     keyFrom: number,
@@ -277,7 +278,7 @@ export class Strings implements ValueType {
    * about to be written in place. What was there stays, and what is new is zero. Room for more is
    * left, so that appending is cheap. Returns the entry, which may have moved.
    */
-  edit(db: Database, ref: Ref, length: number, from: number, to: number): Ref {
+  edit(db: Entries, ref: Ref, length: number, from: number, to: number): Ref {
     db.beforeChange(ref);
     let entry = ref;
     if (isInteger(this.#metaOf(entry))) entry = this.#integerToText(db, entry);
@@ -292,7 +293,7 @@ export class Strings implements ValueType {
     return entry;
   }
 
-  #editShort(db: Database, ref: Ref, have: number, length: number): Ref {
+  #editShort(db: Entries, ref: Ref, have: number, length: number): Ref {
     const { heap } = this.#space;
     const head = this.textAt(ref) - ((ref & UNIT_MASK) << 3);
     const needed = head + Math.max(have, length);
@@ -339,7 +340,7 @@ export class Strings implements ValueType {
     return block;
   }
 
-  #integerToText(db: Database, ref: Ref): Ref {
+  #integerToText(db: Entries, ref: Ref): Ref {
     const text = this.open(ref);
     const meta = this.#metaOf(ref);
     const keyFrom = ((ref & UNIT_MASK) << 3) + keyOffset(meta);

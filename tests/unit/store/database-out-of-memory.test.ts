@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../../src/base/assert.ts";
 import type { Random } from "../../../src/base/random.ts";
-import { NO_EXPIRY } from "../../../src/store/database.ts";
+import { NO_EXPIRY } from "../../../src/store/entry.ts";
 import { fits, runShort } from "../memory/lean-heap.ts";
 import { forSeeds, pick } from "../seeds.ts";
 import { Model } from "./model.ts";

@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { latin1 } from "../../../src/base/bytes.ts";
 import { PACKED } from "../../../src/memory/quicklist.ts";
-import { KEEP_EXPIRY, NO_EXPIRY } from "../../../src/store/database.ts";
-import { ENCODING_MASK, TEXT } from "../../../src/store/entry.ts";
+import { ENCODING_MASK, KEEP_EXPIRY, NO_EXPIRY, TEXT } from "../../../src/store/entry.ts";
 import { forSeeds, pick } from "../seeds.ts";
 import { Model } from "./model.ts";
 import { operate } from "./operations.ts";

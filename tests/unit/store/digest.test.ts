@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { latin1 } from "../../../src/base/bytes.ts";
-import { NO_EXPIRY } from "../../../src/store/database.ts";
 import { digestOfAll, digestOfValue } from "../../../src/store/digest.ts";
+import { NO_EXPIRY } from "../../../src/store/entry.ts";
 import { forSeeds, shuffled } from "../seeds.ts";
 import { Model } from "./model.ts";
 import { operate } from "./operations.ts";

@@ -7,8 +7,8 @@ import { latin1, latin1Text } from "../../../src/base/bytes.ts";
 import { Clock } from "../../../src/base/clock.ts";
 import { Random } from "../../../src/base/random.ts";
 import type { Element } from "../../../src/memory/element.ts";
-import { type Database, KEEP_EXPIRY, NO_EXPIRY } from "../../../src/store/database.ts";
-import { LIST } from "../../../src/store/entry.ts";
+import type { Database } from "../../../src/store/database.ts";
+import { KEEP_EXPIRY, LIST, NO_EXPIRY } from "../../../src/store/entry.ts";
 import { Keyspace } from "../../../src/store/keyspace.ts";
 import type { List } from "../../../src/store/types/lists.ts";
 

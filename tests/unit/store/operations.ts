@@ -1,6 +1,6 @@
 /** Random operations on a model, as commands would do them. */
 import type { Random } from "../../../src/base/random.ts";
-import { KEEP_EXPIRY, NO_EXPIRY } from "../../../src/store/database.ts";
+import { KEEP_EXPIRY, NO_EXPIRY } from "../../../src/store/entry.ts";
 import { pick } from "../seeds.ts";
 import type { Model } from "./model.ts";
 
