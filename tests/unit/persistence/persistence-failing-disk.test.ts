@@ -10,8 +10,8 @@ import { type FileOperation, setFailpoint } from "../../../src/persistence/files
 import { LoadError } from "../../../src/persistence/loader.ts";
 import { Persistence } from "../../../src/persistence/persistence.ts";
 import type { FsyncPolicy, PersistenceSettings } from "../../../src/persistence/settings.ts";
-import { NO_EXPIRY } from "../../../src/store/entry.ts";
 import { digestOfAll } from "../../../src/store/digest.ts";
+import { NO_EXPIRY } from "../../../src/store/entry.ts";
 import type { Keyspace } from "../../../src/store/keyspace.ts";
 import { until } from "../../harness/processes.ts";
 import { encodeCommand } from "../../harness/raw-client.ts";
