@@ -20,6 +20,10 @@ const PLUS = 43;
 const COMMA = 44;
 const COLON = 58;
 const UNDERSCORE = 95;
+/** More of an error's text is not kept. */
+const ERROR_BYTES_MAX = 4096;
+/** Of bytes and of items; as hiredis allows items. */
+const COUNT_MAX = 2 ** 32 - 1;
 
 export class ReplyScanner {
   /** Errors among the replies so far, and the text of the latest. */
@@ -72,9 +76,10 @@ export class ReplyScanner {
       } else if (type === MINUS) {
         const end = chunk.indexOf(LINE_FEED, at);
         const stop = end < 0 ? length : end;
-        this.#text += Buffer.from(chunk.buffer, chunk.byteOffset + at, stop - at).toString(
-          "latin1",
-        );
+        if (this.#text.length < ERROR_BYTES_MAX)
+          this.#text += Buffer.from(chunk.buffer, chunk.byteOffset + at, stop - at).toString(
+            "latin1",
+          );
         at = stop + 1;
         if (end < 0) return replies;
       } else {
@@ -90,6 +95,7 @@ export class ReplyScanner {
   /** Whether an item ended with this line. */
   #lineEnded(type: number): boolean {
     const count = this.#isNegative ? -1 : this.#number;
+    if (count > COUNT_MAX) throw new Error("Protocol error: the server sent a length out of range");
     switch (type) {
       case PLUS:
       case COLON:
@@ -100,7 +106,8 @@ export class ReplyScanner {
         return true;
       case MINUS:
         this.errors++;
-        this.errorText = this.#text.trimEnd();
+        // It goes to a terminal, which obeys control characters.
+        this.errorText = this.#text.trimEnd().replace(/[^ -~]/g, "?");
         this.#text = "";
         return true;
       case BANG:

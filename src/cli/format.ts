@@ -8,6 +8,8 @@ export type Format = "pretty" | "raw" | "csv" | "json" | "quoted-json";
 export interface FormatSettings {
   /** Of pretty replies. */
   readonly paint?: Paint;
+  /** What is done to texts of the server that are not quoted; by default nothing. */
+  readonly shown?: (text: string) => string;
   readonly elementDelimiter?: string;
   readonly replyDelimiter?: string;
 }
@@ -15,9 +17,10 @@ export interface FormatSettings {
 /** The reply as it is printed, line end included. */
 export function formatReply(reply: Reply, format: Format, settings: FormatSettings = {}): string {
   const { elementDelimiter = "\n", paint = PLAIN, replyDelimiter = "\n" } = settings;
+  const { shown = (text: string) => text } = settings;
   switch (format) {
     case "pretty":
-      return pretty(reply, "", paint);
+      return pretty(reply, "", { paint, shown });
     case "raw":
       return `${raw(reply, elementDelimiter)}${replyDelimiter}`;
     case "csv":
@@ -37,16 +40,22 @@ const EMPTY = {
 };
 const MARKS = { array: ")", map: "#", set: "~", push: ")" };
 
+interface Look {
+  readonly paint: Paint;
+  readonly shown: (text: string) => string;
+}
+
 /** For people: types are shown, strings quoted, aggregates numbered and indented by `prefix`. */
-function pretty(reply: Reply, prefix: string, paint: Paint): string {
+function pretty(reply: Reply, prefix: string, look: Look): string {
+  const { paint, shown } = look;
   switch (reply.kind) {
     case "error":
-      return `${paint("error", `(error) ${reply.text}`)}\n`;
+      return `${paint("error", `(error) ${shown(reply.text)}`)}\n`;
     case "simple":
-      return `${paint("simple", reply.text)}\n`;
+      return `${paint("simple", shown(reply.text))}\n`;
     case "verbatim":
     case "big":
-      return `${reply.text}\n`;
+      return `${shown(reply.text)}\n`;
     case "integer":
       return `${paint("type", "(integer)")} ${paint("number", reply.text)}\n`;
     case "double":
@@ -66,10 +75,10 @@ function pretty(reply: Reply, prefix: string, paint: Paint): string {
   let text = "";
   for (let i = 0; i < items.length; i += step) {
     const index = paint("type", `${String(i / step + 1).padStart(width)}${MARKS[kind]}`);
-    text += `${i === 0 ? "" : prefix}${index} ${pretty(items[i]!, inner, paint)}`;
+    text += `${i === 0 ? "" : prefix}${index} ${pretty(items[i]!, inner, look)}`;
     if (kind !== "map") continue;
     const value = items[i + 1]!;
-    const shown = pretty(value, inner, paint);
+    const shown = pretty(value, inner, look);
     const nested = "items" in value && shown.indexOf("\n") < shown.length - 1;
     text = `${text.slice(0, -1)} => ${nested ? `\n${inner}` : ""}${shown}`;
   }

@@ -3,6 +3,7 @@ import type { Reply } from "../protocol/reply-parser.ts";
 import { COLOURED, hasColours, PLAIN } from "./colours.ts";
 import { type Format, type FormatSettings, formatReply } from "./format.ts";
 import type { CliOptions } from "./options.ts";
+import { printable } from "./printable.ts";
 import { isTerminalOutput } from "./terminals.ts";
 
 /** Commands whose reply is a text for people, printed as it is also on a terminal. */
@@ -36,17 +37,31 @@ export class Output {
 
   get #settings(): FormatSettings {
     const { elementDelimiter, replyDelimiter } = this.#options;
-    return { elementDelimiter, replyDelimiter, paint: this.colour ? COLOURED : PLAIN };
+    const paint = this.colour ? COLOURED : PLAIN;
+    return { elementDelimiter, replyDelimiter, paint, shown: this.shown };
   }
+
+  /** A text of the server as it may be printed: on a terminal without control characters. */
+  readonly shown = (text: string): string => (this.#isTerminal ? printable(text) : text);
 
   /** The reply to a command as text; without one, that of a message. */
   text(reply: Reply, args?: readonly string[]): string {
-    return formatReply(reply, this.#formatOf(args), this.#settings);
+    return this.#safe(formatReply(reply, this.#formatOf(args), this.#settings), args);
   }
 
   /** The same without colours. */
   plainText(reply: Reply, args: readonly string[]): string {
-    return formatReply(reply, this.#formatOf(args));
+    const text = formatReply(reply, this.#formatOf(args), { shown: this.shown });
+    return this.#safe(text, args);
+  }
+
+  /**
+   * Formatted text, which in the pretty format is safe already and has colours. Who asks for --raw
+   * gets the bytes as they are, and LOLWUT draws with escape sequences.
+   */
+  #safe(text: string, args: readonly string[] | undefined): string {
+    const isSafe = this.#formatOf(args) === "pretty" || this.#options.format === "raw";
+    return isSafe || args?.[0]?.toLowerCase() === "lolwut" ? text : this.shown(text);
   }
 
   #formatOf(args: readonly string[] | undefined): Format {
@@ -62,7 +77,7 @@ export function pushText(reply: Reply, output: Output): string {
     if (kind !== undefined && "text" in kind && kind.text === "invalidate" && keys !== undefined) {
       const names =
         "items" in keys
-          ? keys.items.map((key) => ("text" in key ? `'${key.text}'` : ""))
+          ? keys.items.map((key) => ("text" in key ? `'${output.shown(key.text)}'` : ""))
           : ["all keys"];
       return `-> invalidate: ${names.join(", ")}\n`;
     }

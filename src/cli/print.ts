@@ -1,8 +1,9 @@
 /** Writing to standard output and standard error. */
 import { writeSync } from "node:fs";
+import { printable } from "./printable.ts";
 
 export function warn(text: string): void {
-  write(2, Buffer.from(`${text}\n`));
+  write(2, Buffer.from(`${process.stderr.isTTY ? printable(text) : text}\n`));
 }
 
 /** Prints text of one character a byte. */

@@ -2,6 +2,8 @@
  * The client side of the protocol: bytes in, replies out, in RESP2 and RESP3. Resumable: no byte
  * is looked at twice, however the replies are cut. Texts have one character a byte.
  */
+import { quote } from "./arguments.ts";
+
 export type Reply =
   | { readonly kind: "simple" | "error" | "bulk" | "verbatim" | "big"; readonly text: string }
   | { readonly kind: "integer" | "double"; readonly text: string }
@@ -34,6 +36,23 @@ const AGGREGATE_KINDS: Readonly<Record<string, Aggregate["kind"]>> = {
   "~": "set",
   ">": "push",
 };
+
+/** What lines of the kinds with a form of their own may say; others would reach terminals and sums. */
+const LINE_FORMS: Readonly<Record<string, readonly [RegExp, string]>> = {
+  integer: [/^[-+]?[0-9]{1,19}$/, "Bad integer value"],
+  double: [
+    /^[-+]?(inf|nan|[0-9]{1,310}(\.[0-9]{0,330})?(e[-+]?[0-9]{1,4})?|\.[0-9]{1,330})$/i,
+    "Bad double value",
+  ],
+  big: [/^[-+]?[0-9]+$/, "Bad bignum value"],
+};
+/** Deeper replies are not read: what prints them calls itself for each level. */
+const DEPTH_MAX = 512;
+/** As in hiredis. */
+const ITEMS_MAX = 2 ** 32 - 1;
+/** No string of the engine may be longer. */
+const BULK_BYTES_MAX = 2 ** 31 - 1;
+const SHOWN_CHARACTERS = 40;
 
 export class ReplyParser {
   #bytes: Buffer = Buffer.alloc(0);
@@ -113,12 +132,25 @@ export class ReplyParser {
     const text = this.#bytes.toString("latin1", this.#at + 1, end);
     this.#at = end + 2;
     const lineKind = LINE_KINDS[mark];
-    if (lineKind !== undefined) return { kind: lineKind, text };
+    if (lineKind !== undefined) {
+      const form = LINE_FORMS[lineKind];
+      if (form !== undefined && !form[0].test(text)) throw new Error(form[1]);
+      return { kind: lineKind, text };
+    }
     if (mark === "_") return { kind: "null" };
     if (mark === "#") return { kind: "boolean", value: text === "t" };
+    const isAggregate = mark === "|" || mark in AGGREGATE_KINDS;
+    const isBulk = mark === "$" || mark === "=" || mark === "!";
+    if ((!isAggregate && !isBulk) || !/^-?[0-9]+$/.test(text)) {
+      throw new Error(`not a reply: ${quote(mark + text.slice(0, SHOWN_CHARACTERS))}`);
+    }
     const count = Number(text);
-    if (!Number.isSafeInteger(count)) throw new Error(`not a reply: ${mark}${text.slice(0, 40)}`);
-    if (mark === "$" || mark === "=" || mark === "!") {
+    if (isBulk && count > BULK_BYTES_MAX) throw new Error("Bulk string length out of range");
+    if (isAggregate && count > ITEMS_MAX) throw new Error("Multi-bulk length out of range");
+    if (isAggregate && this.#open.length >= DEPTH_MAX) {
+      throw new Error(`Reply nested deeper than ${DEPTH_MAX} levels`);
+    }
+    if (isBulk) {
       if (count < 0) return { kind: "null" };
       this.#bulk = count;
       this.#bulkKind = mark;
@@ -129,8 +161,7 @@ export class ReplyParser {
       this.#open.push({ reply: null, missing: count * 2 });
       return "opened";
     }
-    const kind = AGGREGATE_KINDS[mark];
-    if (kind === undefined) throw new Error(`not a reply: ${mark}${text.slice(0, 40)}`);
+    const kind = AGGREGATE_KINDS[mark]!;
     if (count < 0) return { kind: "null" };
     this.#open.push({ reply: { kind, items: [] }, missing: kind === "map" ? count * 2 : count });
     return "opened";

@@ -65,3 +65,12 @@ describe("replies", () => {
     );
   });
 });
+
+test("lengths out of range end the run, and errors are shown without control characters", () => {
+  for (const text of ["*9007199254740991\r\n", "$99999999999999999999\r\n"]) {
+    expect(() => new ReplyScanner().scan(Buffer.from(text))).toThrow("out of range");
+  }
+  const scanner = new ReplyScanner();
+  expect(scanner.scan(Buffer.from("-ERR \x1b[31mred\r\n"))).toEqual(1);
+  expect(scanner.errorText).toEqual("ERR ?[31mred");
+});

@@ -144,3 +144,57 @@ describe("bytes that are no reply", () => {
     });
   }
 });
+
+describe("replies of a hostile server", () => {
+  const BAD: Readonly<Record<string, readonly string[]>> = {
+    "Bad integer value": [":\r\n", ":1\x1b[31m\r\n", ":1.5\r\n", ":99999999999999999999\r\n"],
+    "Bad double value": [",\r\n", ",1\x1b[31m\r\n", ",1e\r\n", ",0x1\r\n", ",infinite\r\n"],
+    "Bad bignum value": ["(\r\n", "(1\x1b[31m\r\n", "(1.5\r\n"],
+    "not a reply": ["*\r\n", "* 1\r\n", "*0x1\r\n", "$1e3\r\n", "\x1b]0;title\x07\r\n"],
+    "Multi-bulk length out of range": [
+      "*9007199254740991\r\n",
+      "%4294967296\r\n",
+      "|4294967296\r\n",
+    ],
+    "Bulk string length out of range": ["$9007199254740991\r\n", "=2147483648\r\n"],
+    "nested deeper than 512": ["*1\r\n".repeat(100_000), ">1\r\n~1\r\n|1\r\n".repeat(200)],
+  };
+  for (const [message, texts] of Object.entries(BAD)) {
+    test(message, () => {
+      for (const text of texts) {
+        const parser = new ReplyParser();
+        parser.feed(latin1(text));
+        let said = "";
+        try {
+          parser.next();
+        } catch (error) {
+          said = (error as Error).message;
+        }
+        expect(said).toContain(message);
+        expect(said).toMatch(/^[ -~]*$/);
+      }
+    });
+  }
+
+  test("numbers of every form that a server sends pass", () => {
+    const texts = [
+      ":+1",
+      ":-9223372036854775808",
+      ",-1.5e-300",
+      ",nan",
+      ",-inf",
+      ",.5",
+      ",1.",
+      "(-1",
+    ];
+    const replies = repliesOf([latin1(texts.map((text) => `${text}\r\n`).join(""))]);
+    expect(replies.map((reply) => "text" in reply && reply.text)).toEqual(
+      texts.map((text) => text.slice(1)),
+    );
+  });
+
+  test("512 levels pass", () => {
+    const [reply] = repliesOf([latin1(`${"*1\r\n".repeat(512)}+x\r\n`)]);
+    expect(JSON.stringify(reply)).toContain('"text":"x"');
+  });
+});
