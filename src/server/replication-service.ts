@@ -245,6 +245,7 @@ export class ServerReplication implements ReplicationService<Connection> {
     const { refusal } = this.core;
     if (refusal !== "") return refusal;
     client.isReplica = true;
+    if (this.#parts.config.flag("repl-disable-tcp-nodelay")) client.socket.setNoDelay?.(false);
     this.core.feeds.announce(this.#peer(client)).usesSync = id === "";
     this.core.acceptReplica(this.#peer(client), id, position);
     this.updateRefusals();

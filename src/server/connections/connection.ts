@@ -25,6 +25,8 @@ import type { EndableSocket } from "./hang-up.ts";
 /** What a connection needs of its socket; the clients that stand for a file or a primary have none. */
 export interface ClientSocket extends EndableSocket {
   write(bytes: Uint8Array, from: number, length: number): number;
+  /** On TCP alone: whether small packets are sent at once. */
+  setNoDelay?(on: boolean): unknown;
 }
 
 export interface ConnectionOptions {
