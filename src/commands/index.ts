@@ -1,5 +1,6 @@
 /** Every command of the server. */
 import { ACL_COMMANDS } from "./acl.ts";
+import { BITMAP_COMMANDS } from "./bitmaps.ts";
 import { BLOCKING_LIST_COMMANDS } from "./blocking-lists.ts";
 import { CLUSTER_COMMANDS } from "./cluster.ts";
 import { CONNECTION_COMMANDS } from "./connection.ts";
@@ -22,6 +23,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...STRING_COMMANDS,
   ...LIST_COMMANDS,
   ...BLOCKING_LIST_COMMANDS,
+  ...BITMAP_COMMANDS,
   ...KEY_COMMANDS,
   ...EXPIRY_COMMANDS,
   ...CONNECTION_COMMANDS,

@@ -302,17 +302,8 @@ function setrange(c: Context): void {
   if (!fits(c, offset + added)) return;
   const { args, db } = c;
   const { start, length, bytes } = args;
-  const isNew = ref === 0;
-  const present = isNew
-    ? strings.setText(db, 0, bytes, start[1]!, length[1]!, bytes, 0, 0, NO_EXPIRY)
-    : ref;
-  let entry: number;
-  try {
-    entry = strings.edit(db, present, offset + added, offset, offset + added);
-  } catch (error) {
-    if (isNew) db.remove(present);
-    throw error;
-  }
+  const end = offset + added;
+  const entry = strings.editOrCreate(db, ref, bytes, start[1]!, length[1]!, end, offset, end);
   copyBytes(bytes, start[3]!, strings.textBytes(entry), strings.textAt(entry) + offset, added);
   c.changed(STRING_EVENT, "setrange", 1);
   c.dirty++;

@@ -67,6 +67,16 @@ const NAMES_72: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "client|reply": { on_off_skip: "action" },
   shutdown: { nosave_save: "save-selector" },
   "config|set": { parameter_value: "data" },
+  bitcount: { index: "range", index_unit: "unit" },
+  bitpos: { index: "range", end_index: "end-unit-block", index_unit: "unit" },
+  bitfield: {
+    "GET encoding_offset": "get-block",
+    "OVERFLOW wrap_sat_fail": "overflow-block",
+    write_operation: "write-operation",
+    "SET encoding_offset_value": "set-block",
+    "INCRBY encoding_offset_increment": "incrby-block",
+  },
+  bitfield_ro: { "GET encoding_offset": "get-block" },
 };
 
 /** Arguments that Redis 7.2 describes otherwise. */
@@ -77,6 +87,16 @@ const ARGUMENTS_72: Readonly<Record<string, (argument: Fields) => Fields>> = {
     name: "skipme",
     type: "oneof",
     arguments: ["YES", "NO"].map((token) => ({
+      name: token.toLowerCase(),
+      type: "pure-token",
+      token,
+    })),
+  }),
+  // A choice of words, with those that Redis 8.2 has added.
+  "bitop operation": ({ type: _, ...argument }) => ({
+    ...argument,
+    type: "oneof",
+    arguments: ["AND", "OR", "XOR", "NOT", "DIFF", "DIFF1", "ANDOR", "ONE"].map((token) => ({
       name: token.toLowerCase(),
       type: "pure-token",
       token,
@@ -233,6 +253,7 @@ describePair("what COMMAND tells", (pair) => {
     ["MODULE", "nothing"],
     ["ACLCAT", "list"],
     ["ACLCAT", "string"],
+    ["ACLCAT", "bitmap"],
     ["ACLCAT", "DANGEROUS"],
     ["ACLCAT", "keyspace"],
     ["ACLCAT", "connection"],
@@ -409,14 +430,21 @@ function leastCall(items: readonly Argument[], keys: string[]): string[] {
 /** Commands that take values of any type, or say it in words of their own. */
 const TYPELESS = ["set", "setnx", "setex", "psetex", "mset", "msetnx", "mget", "lcs"];
 
-const TYPED = COMMANDS.filter((spec) => spec.group === "string" || spec.group === "list");
+/** The type of the values that a group's commands are about. */
+const TYPES: Readonly<Record<string, string>> = {
+  string: "string",
+  list: "list",
+  bitmap: "string",
+};
+
+const TYPED = COMMANDS.filter((spec) => spec.group in TYPES);
 
 describePair("a key with a value of another type", (pair) => {
   test.each(TYPED.map((spec) => [spec.name, spec] as const))("%s", async (name, spec) => {
     const { redis, storm } = await pair();
     const items = parseSyntax(spec.syntax ?? "", 0);
-    const wrong = spec.group === "string" ? "list" : "string";
-    const right = spec.group === "string" ? "string" : "list";
+    const right = TYPES[spec.group]!;
+    const wrong = right === "string" ? "list" : "string";
     const replies: string[] = [];
     for (const keys of [
       [wrong, wrong],

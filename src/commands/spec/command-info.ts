@@ -11,6 +11,8 @@ export interface CommandInfo {
   readonly group:
     | "string"
     | "list"
+    | "bitmap"
+    | "hyperloglog"
     | "generic"
     | "connection"
     | "server"

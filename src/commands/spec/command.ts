@@ -17,6 +17,9 @@ export interface CommandSpec extends CommandInfo {
 /** Latencies are counted in buckets of powers of two of µs, 8 to a doubling. */
 const HISTOGRAM_BUCKETS = 27 * 8;
 
+/** Groups whose commands are an ACL category of the same name. */
+const NAMESAKES = ["string", "list", "bitmap", "hyperloglog", "connection"];
+
 /** A command at run time: its entry, and what was counted. */
 export class Command implements CommandView {
   readonly spec: CommandSpec;
@@ -88,7 +91,7 @@ export class Command implements CommandView {
     names.push(flags.includes("fast") ? "fast" : "slow");
     const { group, categories, subcommands } = this.spec;
     if (subcommands === undefined) {
-      if (group === "string" || group === "list" || group === "connection") names.push(group);
+      if (NAMESAKES.includes(group)) names.push(group);
       if (group === "transactions") names.push("transaction");
       if (group === "generic" && categories === undefined) names.push("keyspace");
     }

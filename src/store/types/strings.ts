@@ -209,16 +209,9 @@ export class Strings implements ValueType {
     expireAtMs: number,
   ): Ref {
     if (length > LONG_FROM_BYTES) {
-      const block = this.#newLong(length, length);
-      copyBytes(value, from, this.#bytes[block >>> SEGMENT_SHIFT]!, longTextAt(block), length);
-      try {
-        const entry = db.place(ref, key, keyFrom, keyBytes, STRING | LONG, 0, expireAtMs);
-        this.#setWord(entry, VALUE_WORD, block);
-        return entry;
-      } catch (error) {
-        this.#space.heap.free(block);
-        throw error;
-      }
+      const block = this.newLong(length);
+      copyBytes(value, from, this.longBytes(block), longTextAt(block), length);
+      return this.setLong(db, ref, key, keyFrom, keyBytes, block, expireAtMs);
     }
     // A text of the same length, without expiry before and after: only its bytes change.
     const isSame = ref !== 0 && expireAtMs < 0 && this.#isPlainText(ref, length);
@@ -233,6 +226,56 @@ export class Strings implements ValueType {
     const to = (w << 2) + keyOffset(words[w]!) + keyBytes;
     copyBytes(value, from, this.#bytes[segment]!, to, length);
     return entry;
+  }
+
+  /** The same for a short text that a command has computed: as in Redis its encoding is "raw". */
+  setRaw(
+    db: Entries,
+    ref: Ref,
+    key: Uint8Array,
+    keyFrom: number,
+    keyBytes: number,
+    value: Uint8Array,
+    from: number,
+    length: number,
+    expireAtMs: number,
+  ): Ref {
+    const entry = this.setText(db, ref, key, keyFrom, keyBytes, value, from, length, expireAtMs);
+    this.#setWord(entry, 0, (this.#metaOf(entry) & ~ENCODING_MASK) | RAW);
+    return entry;
+  }
+
+  /**
+   * A block for a text of `length` bytes, more than LONG_FROM_BYTES, that no key has yet. The caller
+   * writes all of the text, in `longBytes` at `longTextAt`, and calls `setLong`.
+   */
+  newLong(length: number): Ref {
+    return this.#newLong(length, length);
+  }
+
+  /** The bytes of the segment that a block of `newLong` is in. */
+  longBytes(block: Ref): Uint8Array {
+    return this.#bytes[block >>> SEGMENT_SHIFT]!;
+  }
+
+  /** Sets a key, whose entry is `ref` or 0, to the text in a block of `newLong`; frees it where memory runs out. */
+  setLong(
+    db: Entries,
+    ref: Ref,
+    key: Uint8Array,
+    keyFrom: number,
+    keyBytes: number,
+    block: Ref,
+    expireAtMs: number,
+  ): Ref {
+    try {
+      const entry = db.place(ref, key, keyFrom, keyBytes, STRING | LONG, 0, expireAtMs);
+      this.#setWord(entry, VALUE_WORD, block);
+      return entry;
+    } catch (error) {
+      this.#space.heap.free(block);
+      throw error;
+    }
   }
 
   #isPlainText(ref: Ref, length: number): boolean {
@@ -290,6 +333,31 @@ export class Strings implements ValueType {
       const at = this.textAt(entry);
       this.textBytes(entry).fill(0, at + have, at + length);
     }
+    return entry;
+  }
+
+  /** The same for a key that may not exist, where `ref` is 0: it is created. */
+  editOrCreate(
+    db: Entries,
+    ref: Ref,
+    key: Uint8Array,
+    keyFrom: number,
+    keyBytes: number,
+    length: number,
+    from: number,
+    to: number,
+  ): Ref {
+    if (ref !== 0) return this.edit(db, ref, length, from, to);
+    if (length > LONG_FROM_BYTES) {
+      const block = this.#newLong(length, length);
+      const at = longTextAt(block);
+      this.longBytes(block).fill(0, at, at + length);
+      return this.setLong(db, 0, key, keyFrom, keyBytes, block, NO_EXPIRY);
+    }
+    const entry = db.place(0, key, keyFrom, keyBytes, STRING | RAW, length, NO_EXPIRY);
+    this.#setWord(entry, VALUE_WORD, length);
+    const at = this.textAt(entry);
+    this.textBytes(entry).fill(0, at, at + length);
     return entry;
   }
 
@@ -444,6 +512,7 @@ function highWord(meta: number): number {
   return hasExpiry(meta) ? EXPIRY_WORD + 4 : EXPIRY_WORD;
 }
 
-function longTextAt(block: Ref): number {
+/** Where in its segment the text of a block of `newLong` starts. */
+export function longTextAt(block: Ref): number {
   return ((block & UNIT_MASK) << 3) + LONG_HEADER_BYTES;
 }
