@@ -43,7 +43,7 @@ function print(text: string): void {
 
 function reasonOf(error: unknown): string {
   if (error instanceof DamageError) {
-    return `damaged at byte ${error.offset}: ${error.message}`;
+    return error.report;
   }
   return (error as Error).message;
 }

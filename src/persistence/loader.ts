@@ -14,6 +14,8 @@ import type { PersistenceSettings } from "./settings.ts";
 import { RdbError, RdbReader } from "./snapshot/reader.ts";
 
 const PROGRESS_LOG_MS = 2000;
+const UNSUPPORTED_REMEDY =
+  "Leave the file as it is: load it with the server that wrote it, and delete what this server does not have.";
 
 /** The data cannot be loaded; the message names file and offset and says what to do. */
 export class LoadError extends Error {}
@@ -99,7 +101,7 @@ export class Loader {
     } catch (error) {
       if (!(error instanceof RdbError)) throw error;
       throw new LoadError(
-        `${path}: damaged at byte ${error.offset}: ${error.message}. Restore the file from a copy; stormdb check-rdb ${path} tells more.`,
+        `${path}: ${error.report}. ${error.isDamage ? `Restore the file from a copy; stormdb check-rdb ${path} tells more.` : UNSUPPORTED_REMEDY}`,
       );
     }
   }
@@ -139,7 +141,7 @@ export class Loader {
     } catch (error) {
       if (!(error instanceof DamageError)) throw error;
       throw new LoadError(
-        `${path}: damaged at byte ${error.offset}: ${error.message}. Make a copy of the file; stormdb check-aof ${path} tells more, and --fix cuts off everything from there on.`,
+        `${path}: ${error.report}. ${error.isDamage ? `Make a copy of the file; stormdb check-aof ${path} tells more, and --fix cuts off everything from there on.` : UNSUPPORTED_REMEDY}`,
       );
     }
   }

@@ -203,6 +203,11 @@ function wrongLineEnd({ bytes, count, length, start }: Request, from: number): n
   return -1;
 }
 
+/** Whether the file's first bytes are those of an RDB, of Redis or of Valkey. */
+function isRdb(chunk: Uint8Array): boolean {
+  return /^(REDIS|VALKEY)/.test(latin1Text(chunk, 0, Math.min(6, chunk.length)));
+}
+
 /**
  * Reads the file into `space` (an RDB at its beginning) and `sink` (commands). A torn tail is no
  * error: `validBytes` is then below `totalBytes`. Throws AofError and RdbError.
@@ -215,7 +220,7 @@ export async function readAof(path: string, space: Keyspace, sink: AofSink): Pro
   let commands: CommandReader | null = null;
   for (let at = 0; at < totalBytes; at += PIECE_BYTES) {
     const chunk = await file.slice(at, Math.min(totalBytes, at + PIECE_BYTES)).bytes();
-    if (at === 0 && latin1Text(chunk, 0, Math.min(5, chunk.length)) === "REDIS") {
+    if (at === 0 && isRdb(chunk)) {
       rdb = new RdbReader({ space, keepExpired: true, checking: true });
       preamble = rdb;
     }

@@ -26,7 +26,9 @@ const STRING_BYTES_MAX = 536870912;
 export class RdbError extends DamageError {}
 
 /** The file is not damaged: it holds what this server does not have. */
-export class RdbUnsupportedError extends RdbError {}
+export class RdbUnsupportedError extends RdbError {
+  override readonly isDamage = false;
+}
 
 /** Thrown where the bytes end within an item. */
 export class NeedMore extends Error {}

@@ -312,6 +312,28 @@ describe("older forms of RDB", () => {
     expect(contents(read(file))).toEqual({ k: "v" });
   });
 
+  test("what this server does not have is no damage", () => {
+    const refusal = (file: Uint8Array): RdbError => {
+      try {
+        read(file);
+      } catch (error) {
+        return error as RdbError;
+      }
+      throw new Error("the file was read");
+    };
+    const stream = refusal(oldFile(11, [21, 3], "key", [0]));
+    expect([stream.isDamage, stream.report]).toEqual([
+      false,
+      'not damaged, but this server cannot read it: the key "key" is a stream (type 21), which this server does not have (byte 14)',
+    ]);
+    const valkey = Buffer.concat([bytesOf("VALKEY080"), Uint8Array.of(0, 1, 107, 1, 118, 255)]);
+    expect(contents(read(withChecksum(valkey)))).toEqual({ k: "v" });
+    expect(refusal(withChecksum(bytesOf("VALKEY099"))).message).toEqual(
+      "RDB version 99 is not supported (80 to 81 are)",
+    );
+    expect(refusal(oldFile(9, [0, 1], "k", [0xc4])).isDamage).toEqual(true);
+  });
+
   test.each([
     [
       "a set",
