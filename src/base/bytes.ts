@@ -54,6 +54,23 @@ export function equalBytes(
   return true;
 }
 
+/** As memcmp does, and the shorter first: negative if `a` comes before `b`. */
+export function compareBytes(
+  a: Uint8Array,
+  aOffset: number,
+  aLength: number,
+  b: Uint8Array,
+  bOffset: number,
+  bLength: number,
+): number {
+  const shared = Math.min(aLength, bLength);
+  for (let i = 0; i < shared; i++) {
+    const difference = a[aOffset + i]! - b[bOffset + i]!;
+    if (difference !== 0) return difference;
+  }
+  return aLength - bLength;
+}
+
 /** Each character's low byte. */
 export function latin1(text: string): Uint8Array {
   return Buffer.from(text, "latin1");

@@ -11,7 +11,7 @@ import * as errors from "../protocol/errors.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
 import { Request } from "../protocol/request.ts";
 import type { Database } from "../store/database.ts";
-import { isInteger, LIST, STRING } from "../store/entry.ts";
+import { isInteger, LIST, STRING, ZSET } from "../store/entry.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Collection } from "../store/value-type.ts";
 import { GENERIC_EVENT } from "./events.ts";
@@ -148,6 +148,10 @@ export class Context<C extends Client = Client> {
 
   isList(ref: number): boolean {
     return this.#isType(ref, LIST);
+  }
+
+  isSortedSet(ref: number): boolean {
+    return this.#isType(ref, ZSET);
   }
 
   #isType(ref: number, type: number): boolean {

@@ -5,6 +5,7 @@ export const KEYEVENT_EVENTS = 2;
 export const GENERIC_EVENT = 4;
 export const STRING_EVENT = 8;
 export const LIST_EVENT = 16;
+export const ZSET_EVENT = 1024;
 export const EXPIRED_EVENT = 32;
 export const MISS_EVENT = 64;
 export const NEW_EVENT = 128;
@@ -16,7 +17,7 @@ const LETTERS: readonly (readonly [string, number])[] = [
   ["l", LIST_EVENT],
   ["s", 256],
   ["h", 512],
-  ["z", 1024],
+  ["z", ZSET_EVENT],
   ["x", EXPIRED_EVENT],
   ["e", 2048],
   ["t", 4096],

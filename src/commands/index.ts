@@ -15,6 +15,8 @@ import { PERSISTENCE_COMMANDS } from "./persistence.ts";
 import { PUBSUB_COMMANDS } from "./pubsub.ts";
 import { REPLICATION_COMMANDS } from "./replication.ts";
 import { SERVER_COMMANDS } from "./server.ts";
+import { SORTED_SET_RANGE_COMMANDS } from "./sorted-set-ranges.ts";
+import { SORTED_SET_COMMANDS } from "./sorted-sets.ts";
 import type { CommandSpec } from "./spec/command.ts";
 import { STRING_COMMANDS } from "./strings.ts";
 import { TRANSACTION_COMMANDS } from "./transactions.ts";
@@ -24,6 +26,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...LIST_COMMANDS,
   ...BLOCKING_LIST_COMMANDS,
   ...BITMAP_COMMANDS,
+  ...SORTED_SET_COMMANDS,
+  ...SORTED_SET_RANGE_COMMANDS,
   ...KEY_COMMANDS,
   ...EXPIRY_COMMANDS,
   ...CONNECTION_COMMANDS,

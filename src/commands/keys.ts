@@ -1,5 +1,5 @@
 /** Commands on keys of any type, and on whole databases. */
-import { Glob } from "../base/glob.ts";
+import type { Glob } from "../base/glob.ts";
 import * as errors from "../protocol/errors.ts";
 import type { Database } from "../store/database.ts";
 import { CLOCK_SHIFT, isInteger, typeNumber } from "../store/entry.ts";
@@ -7,6 +7,7 @@ import { TYPE_NUMBERS, type TypeName } from "../store/value-type.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT } from "./events.ts";
 import { helpCommand } from "./help.ts";
+import { readCursor, readGlob, readScanOptions, SCAN_STEPS_PER_KEY } from "./scan-options.ts";
 import type { CommandSpec } from "./spec/command.ts";
 import { allKeys, keyAt, oneKey } from "./spec/key-specs.ts";
 import { subcommands } from "./spec/subcommand.ts";
@@ -47,11 +48,6 @@ function isMatch(glob: Glob | null, db: Database, ref: number): boolean {
   return glob === null || glob.matches(db.bytesOf(ref), db.keyAt(ref), db.keyLength(ref));
 }
 
-/** Null for a pattern that every key matches, the empty one included. */
-function keyGlob(pattern: string): Glob | null {
-  return pattern === "*" ? null : new Glob(pattern);
-}
-
 function replyKeys(c: Context, refs: readonly number[]): void {
   c.reply.array(refs.length);
   for (const ref of refs) c.reply.bulk(c.db.bytesOf(ref), c.db.keyAt(ref), c.db.keyLength(ref));
@@ -59,7 +55,7 @@ function replyKeys(c: Context, refs: readonly number[]): void {
 
 function keys(c: Context): void {
   const { db } = c;
-  const glob = keyGlob(c.args.text(1));
+  const glob = readGlob(c.args.text(1));
   const matching: number[] = [];
   const bucket: number[] = [];
   for (let i = 0; i < db.bucketCount; i++) {
@@ -73,47 +69,13 @@ function keys(c: Context): void {
   replyKeys(c, matching);
 }
 
-const CURSOR_DIGITS_MAX = 20;
-
-/** The cursor in the argument: what C's strtoul takes, of which the lower bits count; -1 if wrong. */
-function readCursor(text: string): number {
-  const match = /^(?:([+-]?)([0-9]+))?(?:\0|$)/.exec(text);
-  if (match === null) return -1;
-  const digits = match[2]?.replace(/^0+/, "") ?? "";
-  if (digits.length > CURSOR_DIGITS_MAX) return -1;
-  const value = BigInt(digits);
-  if (value > 18446744073709551615n) return -1;
-  return Number(BigInt.asUintN(31, match[1] === "-" ? -value : value));
-}
-
-const SCAN_STEPS_PER_KEY = 10;
-
 function scan(c: Context): void {
-  const { args, db, reply } = c;
-  let cursor = readCursor(args.text(1));
-  if (cursor < 0) {
-    reply.error(errors.INVALID_CURSOR);
-    return;
-  }
-  let count = 10;
-  let glob: Glob | null = null;
-  let wantedType: string | null = null;
-  for (let i = 2; i < args.count; i += 2) {
-    const more = i + 1 < args.count;
-    if (more && args.is(i, "count")) {
-      count = c.integer(i + 1);
-      if (Number.isNaN(count)) return;
-      if (count < 1) {
-        c.syntaxError();
-        return;
-      }
-    } else if (more && args.is(i, "match")) glob = keyGlob(args.text(i + 1));
-    else if (more && args.is(i, "type")) wantedType = args.text(i + 1).toLowerCase();
-    else {
-      c.syntaxError();
-      return;
-    }
-  }
+  const { db, reply } = c;
+  let cursor = readCursor(c, 1);
+  if (cursor < 0) return;
+  const options = readScanOptions(c, 2, true);
+  if (options === null) return;
+  const { count, glob, type: wantedType } = options;
   const refs: number[] = [];
   let found = 0;
   let steps = 0;

@@ -224,15 +224,15 @@ export class Element {
     let body: number;
     if (h >= 0x80 && h < 0xc0) {
       body = 1 + (h & 63);
-      this.#string(bytes, at + 1, h & 63);
+      this.setString(bytes, at + 1, h & 63);
     } else if (h >= 0xe0 && h < 0xf0) {
       const length = ((h & 15) << 8) | bytes[at + 1]!;
       body = 2 + length;
-      this.#string(bytes, at + 2, length);
+      this.setString(bytes, at + 2, length);
     } else if (h === 0xf0) {
       const length = readInt32(bytes, at + 1);
       body = 5 + length;
-      this.#string(bytes, at + 5, length);
+      this.setString(bytes, at + 5, length);
     } else {
       this.isInteger = true;
       let low: number;
@@ -265,7 +265,13 @@ export class Element {
     return at + this.length;
   }
 
-  #string(bytes: Uint8Array, from: number, length: number): void {
+  /** Makes an integer its text, which is written to `digits` (up to 20 bytes). */
+  toText(digits: Uint8Array): void {
+    if (this.isInteger) this.setString(digits, 0, this.writeText(digits, 0));
+  }
+
+  /** Takes a text that is not to be written. */
+  setString(bytes: Uint8Array, from: number, length: number): void {
     this.isInteger = false;
     this.bytes = bytes;
     this.from = from;

@@ -86,18 +86,28 @@ export class MemberTable {
     return this.#replaced(record, this.tailAt(record) - startOf(record) + tail, tail);
   }
 
+  /** A copy of the record, with `tail` bytes of its tail, that is in no table: for `replace`. */
+  copyOf(record: number, tail: number): number {
+    const bytes = this.tailAt(record) - startOf(record) + tail;
+    return this.#copied(record, bytes, bytes);
+  }
+
   /** A new record of `bytes` bytes in the old one's place, with its head, its member and `tail` bytes of its tail. */
   #replaced(record: number, bytes: number, tail: number): number {
     const copied = this.tailAt(record) - startOf(record) + tail;
-    const other = this.heap.alloc(bytes);
-    copyBytes(this.bytesOf(record), startOf(record), this.bytesOf(other), startOf(other), copied);
-    this.table.replace(this.root, record, other);
-    this.guard?.added(other);
-    this.#free(record);
+    const other = this.#copied(record, bytes, copied);
+    this.replace(record, other);
     return other;
   }
 
-  /** Puts a record that was made of the old one (`addExpiryWords`) in its place. */
+  /** A block of `bytes` bytes with the first `copied` bytes of the record. */
+  #copied(record: number, bytes: number, copied: number): number {
+    const other = this.heap.alloc(bytes);
+    copyBytes(this.bytesOf(record), startOf(record), this.bytesOf(other), startOf(other), copied);
+    return other;
+  }
+
+  /** Puts a record that was made of the old one (`copyOf`, `addExpiryWords`) in its place. */
   replace(record: number, other: number): void {
     this.table.replace(this.root, record, other);
     this.guard?.added(other);

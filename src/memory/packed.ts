@@ -150,6 +150,12 @@ export class Packed {
     this.#store();
   }
 
+  /** Makes room for `bytes` bytes more. Throws OutOfMemory, and then nothing has changed. */
+  reserve(bytes: number): void {
+    const needed = this.end + bytes;
+    if (needed > this.#heap.usableBytes(this.ref)) this.#move(roomFor(needed));
+  }
+
   append(element: Element): void {
     this.insert(this.end, element);
   }
@@ -189,7 +195,7 @@ export class Packed {
 
   #makeGap(at: number, size: number): void {
     const needed = this.end + size;
-    if (needed > this.#heap.usableBytes(this.ref)) this.#move(roomFor(needed));
+    this.reserve(size);
     const base = this.#base;
     this.bytes.copyWithin(base + at + size, base + at, base + this.end);
     this.end = needed;

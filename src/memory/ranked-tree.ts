@@ -120,6 +120,17 @@ export class RankedTree extends RankedBalance {
     return false;
   }
 
+  /** Names every block of a tree, also of one that `destroySome` has begun to free. */
+  forEachBlock(root: number, visit: (block: number) => void): void {
+    const visitNode = (node: number, level: number): void => {
+      visit(node);
+      if (level === 0) return;
+      for (let i = 0; i < this.get(node, ITEMS); i++) visitNode(this.child(node, i), level - 1);
+    };
+    visit(root);
+    visitNode(this.get(root, TOP), this.get(root, LEVELS));
+  }
+
   // ── Changes ──────────────────────────────────────────────────────────────────────────────────
 
   /** Adds a record that is not in the tree. */

@@ -8,7 +8,8 @@
  *   there is no pause at any size and never a second table.
  *
  * Layout (refs in units of 8 bytes)
- *   root, 24 bytes:   0 count | 1 level | 2 split | 3 directory | 4 directory words | 5 page-0 buckets
+ *   root, 28 bytes:   0 count | 1 level | 2 split | 3 directory | 4 directory words | 5 page-0 buckets
+ *                     6 a word of the owner's
  *   directory:        one ref for each page of 1,024 buckets
  *   bucket, 64 bytes: 7 slots of (record ref, hash), then the ref of an overflow bucket, then 0
  *   Page 0 starts with 4 buckets and doubles up to 1,024; further pages are added whole.
@@ -43,7 +44,8 @@ const SPLIT = 2;
 const DIRECTORY = 3;
 const DIRECTORY_WORDS = 4;
 const FIRST_PAGE_BUCKETS = 5;
-const ROOT_BYTES = 24;
+const OWNER = 6;
+const ROOT_BYTES = 28;
 const BUCKET_BYTES = 64;
 const BUCKET_UNITS = 8;
 const BUCKET_WORDS = 16;
@@ -80,11 +82,20 @@ export class Table {
     this.#bytes = heap.bytes;
   }
 
+  /** Throws OutOfMemory, and then leaves nothing behind. */
   create(): number {
     const heap = this.#heap;
     const root = heap.alloc(ROOT_BYTES);
-    const directory = heap.alloc(64);
-    const page = heap.alloc(BUCKET_BYTES << LEVEL_MIN);
+    let directory = 0;
+    let page: number;
+    try {
+      directory = heap.alloc(64);
+      page = heap.alloc(BUCKET_BYTES << LEVEL_MIN);
+    } catch (error) {
+      if (directory !== 0) heap.free(directory);
+      heap.free(root);
+      throw error;
+    }
     this.#zero(page, BUCKET_WORDS << LEVEL_MIN);
     this.#set(root, COUNT, 0);
     this.#set(root, LEVEL, LEVEL_MIN);
@@ -92,6 +103,7 @@ export class Table {
     this.#set(root, DIRECTORY, directory);
     this.#set(root, DIRECTORY_WORDS, 16);
     this.#set(root, FIRST_PAGE_BUCKETS, 1 << LEVEL_MIN);
+    this.#set(root, OWNER, 0);
     this.#set(directory, 0, page);
     return root;
   }
@@ -113,11 +125,19 @@ export class Table {
     return this.#get(root, COUNT);
   }
 
+  /** The owner's word: 0 until it is set. */
+  ownerWord(root: number): number {
+    return this.#get(root, OWNER);
+  }
+
+  setOwnerWord(root: number, word: number): void {
+    this.#set(root, OWNER, word);
+  }
+
   bucketCount(root: number): number {
     return (1 << this.#get(root, LEVEL)) + this.#get(root, SPLIT);
   }
 
-  /** The record with this key, or 0. `hash` is the key's. */
   /** Bytes of root, directory and pages of buckets; overflow buckets, which are few, are not counted. */
   usedBytes(root: number): number {
     const heap = this.#heap;
@@ -128,6 +148,7 @@ export class Table {
     return bytes;
   }
 
+  /** The record with this key, or 0. `hash` is the key's. */
   find(root: number, hash: number, key: Uint8Array, offset: number, length: number): number {
     let bucket = this.#bucketOf(root, hash);
     do {

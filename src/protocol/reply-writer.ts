@@ -3,6 +3,7 @@
  * bytes. The buffer belongs to the writer; `take` ranges of it are valid until `reset`.
  */
 import { copyBytes, freeBytes, latin1 } from "../base/bytes.ts";
+import { DOUBLE_TEXT_BYTES_MAX, writeDouble } from "../base/double-text.ts";
 import { integerTextLength, writeInt64, writeInteger } from "../base/number-text.ts";
 import { quote } from "./arguments.ts";
 
@@ -263,10 +264,36 @@ export class ReplyWriter {
     this.#count(this.protocol === 3 ? 62 : 42, count);
   }
 
+  /** A number that is no NaN: of its own kind in RESP3, a bulk string in RESP2. */
   double(value: number): void {
-    const text = doubleText(value);
-    if (this.protocol === 3) this.#line(44, text);
-    else this.text(text);
+    this.reserve(DOUBLE_TEXT_BYTES_MAX + 8);
+    const { bytes, at } = this;
+    let end: number;
+    if (this.protocol === 3) {
+      bytes[at] = 44;
+      end = writeDouble(bytes, at + 1, value);
+    } else {
+      // The length comes before the text and has one digit or two.
+      const from = at + 5;
+      end = writeDouble(bytes, from, value);
+      const length = end - from;
+      bytes[at] = DOLLAR;
+      if (length > 9) {
+        bytes[at + 1] = 48 + ((length / 10) | 0);
+        bytes[at + 2] = 48 + (length % 10);
+        bytes[at + 3] = CR;
+        bytes[at + 4] = LF;
+      } else {
+        bytes[at + 1] = 48 + length;
+        bytes[at + 2] = CR;
+        bytes[at + 3] = LF;
+        bytes.copyWithin(at + 4, from, end);
+        end--;
+      }
+    }
+    bytes[end] = CR;
+    bytes[end + 1] = LF;
+    this.at = end + 2;
   }
 
   /** An integer of any size. */
@@ -284,29 +311,4 @@ export class ReplyWriter {
     this.#count(61, text.length + 4);
     this.#plain(`${format}:${text}`);
   }
-}
-
-/**
- * As Redis 7.2 writes doubles: whole numbers of up to 62 bits in full, others with the fewest
- * digits that read back as the same double, in the notation that its fpconv_dtoa chooses.
- */
-function doubleText(value: number): string {
-  if (Number.isNaN(value)) return "nan";
-  if (value < 0 || Object.is(value, -0)) return `-${doubleText(-value)}`;
-  if (value === Number.POSITIVE_INFINITY) return "inf";
-  if (Number.isInteger(value) && value <= 2 ** 62) return String(BigInt(value));
-  const [mantissa, power] = value.toExponential().split("e");
-  const digits = mantissa!.replace(".", "");
-  const exponent = Number(power);
-  /** The power of ten of the last digit. */
-  const last = exponent - digits.length + 1;
-  if (last >= 0 && exponent < digits.length + 7) return digits + "0".repeat(last);
-  if (last < 0 && (last > -7 || Math.abs(exponent) < 4)) {
-    const whole = digits.length + last;
-    return whole > 0
-      ? `${digits.slice(0, whole)}.${digits.slice(whole)}`
-      : `0.${"0".repeat(-whole)}${digits}`;
-  }
-  const fraction = digits.length > 1 ? `.${digits.slice(1)}` : "";
-  return `${digits[0]}${fraction}e${exponent < 0 ? "-" : "+"}${Math.abs(exponent)}`;
 }

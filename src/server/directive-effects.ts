@@ -93,6 +93,13 @@ const COPIES: readonly (readonly [readonly DirectiveName[], (parts: ConfiguredPa
     },
   ],
   [
+    ["zset-max-listpack-entries", "zset-max-listpack-value"],
+    ({ config, keyspace }) => {
+      keyspace.sortedSets.limit.entries = config.number("zset-max-listpack-entries");
+      keyspace.sortedSets.limit.memberBytes = config.number("zset-max-listpack-value");
+    },
+  ],
+  [
     ["slowlog-log-slower-than"],
     ({ config, slowlog }) => {
       const usec = config.number("slowlog-log-slower-than");

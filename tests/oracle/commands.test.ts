@@ -28,12 +28,17 @@ const ALL_NODES = { set: ["request_policy:all_nodes", "response_policy:all_succe
 /** Since 7.2 a command without arguments may be asked for its keys. */
 const GETKEYS = { arity: -3 };
 
+/** Since 7.2 ZRANK takes WITHSCORE. */
+const WITH_SCORE = { arity: -3 };
+
 /** What Redis 7.2 says otherwise than 7.0. */
 const INFO_72: Readonly<Record<string, Fields>> = {
   "config|resetstat": { tips: ALL_NODES },
   "config|rewrite": { tips: ALL_NODES },
   "command|getkeys": GETKEYS,
   "command|getkeysandflags": GETKEYS,
+  zrank: WITH_SCORE,
+  zrevrank: WITH_SCORE,
 };
 
 const INFO_FIELDS = [
@@ -115,6 +120,12 @@ const GETKEYS_ARGUMENTS: Value = [
   { name: "arg", type: "string", flags: { set: ["multiple", "optional"] } },
 ];
 
+const RANK_ARGUMENTS: Value = [
+  { name: "key", type: "key", key_spec_index: 0 },
+  { name: "member", type: "string" },
+  { name: "withscore", type: "pure-token", token: "WITHSCORE", flags: { set: ["optional"] } },
+];
+
 /** What Redis 7.2 documents and 7.0 does not: uses that are no longer recommended, and arguments. */
 const DOCS_72: Readonly<Record<string, Fields>> = {
   setnx: deprecated("2.6.12", "`SET` with the `NX` argument"),
@@ -123,6 +134,8 @@ const DOCS_72: Readonly<Record<string, Fields>> = {
   quit: deprecated("7.2.0", "just closing the connection"),
   "command|getkeys": { arguments: GETKEYS_ARGUMENTS },
   "command|getkeysandflags": { arguments: GETKEYS_ARGUMENTS },
+  zrank: { arguments: RANK_ARGUMENTS },
+  zrevrank: { arguments: RANK_ARGUMENTS },
 };
 
 function deprecated(since: string, replacement: string): Fields {

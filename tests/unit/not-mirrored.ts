@@ -55,6 +55,8 @@ export const NOT_MIRRORED: readonly string[] = [
   "commands/spec/subcommand.ts",
   "commands/spec/syntax.ts",
   "commands/strings.ts",
+  "commands/sorted-set-ranges.ts",
+  "commands/sorted-sets.ts",
   "commands/transactions.ts",
   "index.ts",
   "main.ts",

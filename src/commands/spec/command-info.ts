@@ -13,6 +13,7 @@ export interface CommandInfo {
     | "list"
     | "bitmap"
     | "hyperloglog"
+    | "sorted-set"
     | "generic"
     | "connection"
     | "server"

@@ -17,8 +17,16 @@ export interface CommandSpec extends CommandInfo {
 /** Latencies are counted in buckets of powers of two of µs, 8 to a doubling. */
 const HISTOGRAM_BUCKETS = 27 * 8;
 
-/** Groups whose commands are an ACL category of the same name. */
-const NAMESAKES = ["string", "list", "bitmap", "hyperloglog", "connection"];
+/** Groups that have an ACL category, which may have another name. */
+const GROUP_CATEGORIES: Readonly<Partial<Record<CommandInfo["group"], string>>> = {
+  string: "string",
+  list: "list",
+  bitmap: "bitmap",
+  hyperloglog: "hyperloglog",
+  "sorted-set": "sortedset",
+  connection: "connection",
+  transactions: "transaction",
+};
 
 /** A command at run time: its entry, and what was counted. */
 export class Command implements CommandView {
@@ -91,8 +99,8 @@ export class Command implements CommandView {
     names.push(flags.includes("fast") ? "fast" : "slow");
     const { group, categories, subcommands } = this.spec;
     if (subcommands === undefined) {
-      if (NAMESAKES.includes(group)) names.push(group);
-      if (group === "transactions") names.push("transaction");
+      const category = GROUP_CATEGORIES[group];
+      if (category !== undefined) names.push(category);
       if (group === "generic" && categories === undefined) names.push("keyspace");
     }
     if (categories) names.push(...categories.split(" "));

@@ -4,6 +4,7 @@
  *     key value              arguments by name; a few names imply a type, else it is a string
  *     increment/double       another type
  *     GET                    a token by itself
+ *     CH/change              the same with another name
  *     EX seconds             an argument behind a token
  *     [ … ]                  optional
  *     <name: a | b>          one of several; [name: a | b] the same, optional
@@ -99,10 +100,12 @@ class Parser {
   }
 
   #word(word: string): Argument {
-    if (/^[A-Z][A-Z0-9-]*$/.test(word)) {
+    if (/^[A-Z][A-Z0-9-]*(\/|$)/.test(word)) {
+      const [token, tokenName] = word.split("/") as [string, string?];
       const next = this.#tokens[this.#at];
-      if (next === undefined || !/^[a-z]/.test(next) || next.endsWith(":")) {
-        return argument(word.toLowerCase(), "pure-token", word);
+      const isAlone = next === undefined || !/^[a-z]/.test(next) || next.endsWith(":");
+      if (isAlone || tokenName !== undefined) {
+        return argument(tokenName ?? token.toLowerCase(), "pure-token", token);
       }
       this.#at++;
       return { ...this.#word(next), token: word };

@@ -25,8 +25,12 @@ export const OPCODE = {
 export const TYPE = {
   string: 0,
   list: 1,
+  zset: 3,
+  zset2: 5,
   listZiplist: 10,
+  zsetZiplist: 12,
   listQuicklist: 14,
+  zsetListpack: 17,
   listQuicklist2: 18,
 } as const;
 

@@ -27,6 +27,9 @@ const KEPT_BYTES = 1 << 23;
 const COMPRESSED_FROM_BYTES = 21;
 const INTEGER_TEXT_MAX = 11;
 
+const double = new Float64Array(1);
+const doubleBytes = new Uint8Array(double.buffer);
+
 export class RdbWriter extends GrowingBytes {
   /** `rdbcompression`. */
   compressing = true;
@@ -105,6 +108,13 @@ export class RdbWriter extends GrowingBytes {
     this.reserve(length);
     copyBytes(from, offset, this.bytes, this.at, length);
     this.at += length;
+  }
+
+  /** A number of 8 bytes in IEEE 754's form. */
+  double(value: number): void {
+    this.reserve(8);
+    double[0] = value;
+    for (let i = 0; i < 8; i++) this.bytes[this.at++] = doubleBytes[i]!;
   }
 
   #text(text: string): void {

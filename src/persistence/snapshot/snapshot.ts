@@ -89,7 +89,7 @@ abstract class Encoder<Writer extends RdbWriter | CommandWriter> {
       valueWord,
       expireAtMs: db.expiryOf(ref),
       head: this.headOf(db, ref),
-      value: formatOf(db.metaOf(ref)).slices(valueWalk),
+      value: formatOf(db.metaOf(ref)).slices(valueWalk, this.space),
     });
     return true;
   }

@@ -30,7 +30,7 @@ export interface ValueFormat {
   /** Writes commands that make the value of `key`. */
   rewrite(space: Keyspace, ref: Ref, key: KeyBytes, out: CommandWriter): void;
   /** The same two for a long value, which `walk` reads: one of them, in slices. */
-  slices(walk: ValueWalk): SlicedValue;
+  slices(walk: ValueWalk, space: Keyspace): SlicedValue;
   createLoader(space: Keyspace): ValueLoader;
 }
 

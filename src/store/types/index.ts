@@ -2,13 +2,15 @@
 import type { Space } from "../space.ts";
 import type { TypeName, ValueType } from "../value-type.ts";
 import { Lists } from "./lists.ts";
+import { SortedSets } from "./sorted-sets.ts";
 import { Strings } from "./strings.ts";
 
 export interface Types extends Record<TypeName, ValueType> {
   readonly string: Strings;
   readonly list: Lists;
+  readonly zset: SortedSets;
 }
 
 export function createTypes(space: Space): Types {
-  return { string: new Strings(space), list: new Lists(space) };
+  return { string: new Strings(space), list: new Lists(space), zset: new SortedSets(space) };
 }

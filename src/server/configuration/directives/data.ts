@@ -3,6 +3,7 @@ import { formatEventClasses, parseEventClasses } from "../../../commands/events.
 import {
   choice,
   directive,
+  INT64_MAX,
   integer,
   memory,
   only,
@@ -49,6 +50,16 @@ export const DATA = {
     integer(-2, { min: -2147483648 }),
     "elements in a list's node; -1 to -5 for 4 to 64 kB",
     { aliases: ["list-max-ziplist-size"] },
+  ),
+  "zset-max-listpack-entries": directive(
+    integer(128, { min: 0, max: INT64_MAX }),
+    "members up to which a sorted set is stored in its small form",
+    { aliases: ["zset-max-ziplist-entries"] },
+  ),
+  "zset-max-listpack-value": directive(
+    memory(64),
+    "bytes of a member up to which a sorted set is stored in its small form",
+    { aliases: ["zset-max-ziplist-value"] },
   ),
   "notify-keyspace-events": directive(
     {
