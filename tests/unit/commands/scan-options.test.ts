@@ -64,7 +64,7 @@ test("options come in any order, and the last one counts", () => {
   const words = ["MATCH", "a*", "count", "5", "match", "b*", "TYPE", "ZSet"];
   expect(readScanOptions(given(...words), 0, true)).toEqual({
     count: 5,
-    pattern: "b*",
+    glob: new Glob("b*"),
     type: "zset",
   });
   expect(readScanOptions(given(), 0, false)).toEqual({ count: 10, glob: null, type: null });
