@@ -264,8 +264,13 @@ export class ReplyWriter {
     this.#count(this.protocol === 3 ? 62 : 42, count);
   }
 
-  /** A number that is no NaN: of its own kind in RESP3, a bulk string in RESP2. */
+  /** Of its own kind in RESP3, a bulk string in RESP2. */
   double(value: number): void {
+    if (Number.isNaN(value)) {
+      if (this.protocol === 3) this.#line(44, "nan");
+      else this.text("nan");
+      return;
+    }
     this.reserve(DOUBLE_TEXT_BYTES_MAX + 8);
     const { bytes, at } = this;
     let end: number;
