@@ -6,6 +6,7 @@ import { CLUSTER_COMMANDS } from "./cluster.ts";
 import { CONNECTION_COMMANDS } from "./connection.ts";
 import { DEBUG_COMMAND_SPECS } from "./debug.ts";
 import { EXPIRY_COMMANDS } from "./expiry.ts";
+import { HYPERLOGLOG_COMMANDS } from "./hyperloglog.ts";
 import { INTROSPECTION_COMMANDS } from "./introspection.ts";
 import { KEY_COMMANDS } from "./keys.ts";
 import { LATENCY_COMMANDS } from "./latency.ts";
@@ -28,6 +29,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...BITMAP_COMMANDS,
   ...SORTED_SET_COMMANDS,
   ...SORTED_SET_RANGE_COMMANDS,
+  ...HYPERLOGLOG_COMMANDS,
   ...KEY_COMMANDS,
   ...EXPIRY_COMMANDS,
   ...CONNECTION_COMMANDS,

@@ -32,6 +32,8 @@ export const DENSE_BYTES = HEADER_BYTES + (REGISTERS * 6) / 8;
 export const EMPTY_BYTES = HEADER_BYTES + 2;
 /** A run of zeros becomes zeros, a value, zeros: two bytes become five. */
 export const GROWTH_BYTES_MAX = 3;
+/** A longer sparse form has more runs than there are registers, and is damaged. */
+export const SPARSE_BYTES_MAX = HEADER_BYTES + 2 * REGISTERS;
 
 export const UNCHANGED = 0;
 export const CHANGED = 1;
@@ -75,6 +77,24 @@ export function isHyperLogLog(bytes: Uint8Array, offset: number, length: number)
   for (let i = 0; i < MAGIC.length; i++) if (bytes[offset + i] !== MAGIC[i]) return false;
   const encoding = bytes[offset + ENCODING]!;
   return encoding === SPARSE || (encoding === DENSE && length === DENSE_BYTES);
+}
+
+/** Makes the value whose header is at `at` a dense one with these registers; its last count is out of date. */
+export function writeRegisters(registers: Uint8Array, to: Uint8Array, at: number): void {
+  to[at + ENCODING] = DENSE;
+  to[at + CARDINALITY + 7] = to[at + CARDINALITY + 7]! | OUT_OF_DATE;
+  let byte = at + HEADER_BYTES;
+  // Four registers make three bytes.
+  for (let i = 0; i < REGISTERS; i += 4, byte += 3) {
+    const word =
+      registers[i]! |
+      (registers[i + 1]! << 6) |
+      (registers[i + 2]! << 12) |
+      (registers[i + 3]! << 18);
+    to[byte] = word;
+    to[byte + 1] = word >>> 8;
+    to[byte + 2] = word >>> 16;
+  }
 }
 
 /** The hash of an element: its register, and what the register must be at least. */
@@ -152,13 +172,21 @@ export class HyperLogLog {
     return this.#bytes[this.#from - HEADER_BYTES + ENCODING] === DENSE;
   }
 
-  /** The last count, or -1 where it is out of date. */
+  /** The last count, or -1 where it is out of date; where it is no safe integer `bigCached` has it. */
   get cached(): number {
     const at = this.#from - HEADER_BYTES + CARDINALITY;
     const bytes = this.#bytes;
     if (bytes[at + 7]! & OUT_OF_DATE) return -1;
     let count = 0;
     for (let i = 7; i >= 0; i--) count = count * 256 + bytes[at + i]!;
+    return count;
+  }
+
+  /** The last count, whatever a client has written there. */
+  get bigCached(): bigint {
+    const at = this.#from - HEADER_BYTES + CARDINALITY;
+    let count = 0n;
+    for (let i = 7; i >= 0; i--) count = count * 256n + BigInt(this.#bytes[at + i]!);
     return count;
   }
 

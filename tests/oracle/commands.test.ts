@@ -107,6 +107,8 @@ const ARGUMENTS_72: Readonly<Record<string, (argument: Fields) => Fields>> = {
       token,
     })),
   }),
+  // The destination alone is enough.
+  "pfmerge sourcekey": (argument) => ({ ...argument, flags: { set: ["multiple", "optional"] } }),
   // No block around it.
   "client|list ID id": (argument) => ({
     ...(argument.arguments as Fields[])[0],
@@ -267,6 +269,7 @@ describePair("what COMMAND tells", (pair) => {
     ["ACLCAT", "list"],
     ["ACLCAT", "string"],
     ["ACLCAT", "bitmap"],
+    ["ACLCAT", "hyperloglog"],
     ["ACLCAT", "DANGEROUS"],
     ["ACLCAT", "keyspace"],
     ["ACLCAT", "connection"],
@@ -448,9 +451,13 @@ const TYPES: Readonly<Record<string, string>> = {
   string: "string",
   list: "list",
   bitmap: "string",
+  hyperloglog: "string",
 };
 
-const TYPED = COMMANDS.filter((spec) => spec.group in TYPES);
+/** What takes a key with a value of its type, but not just any. */
+const NO_TYPES = ["pfselftest", "pfdebug"];
+
+const TYPED = COMMANDS.filter(({ group, name }) => group in TYPES && !NO_TYPES.includes(name));
 
 describePair("a key with a value of another type", (pair) => {
   test.each(TYPED.map((spec) => [spec.name, spec] as const))("%s", async (name, spec) => {

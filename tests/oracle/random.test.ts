@@ -21,6 +21,7 @@ const USUAL = {
   integer: ["n", "o"],
   float: ["f"],
   list: ["k", "l", "\0\xff\r\n"],
+  hyperloglog: ["h", "i"],
 } as const;
 const KEYS: readonly string[] = Object.values(USUAL).flat();
 /** So often the same that LREM, LPOS, LINSERT and LCS find something. */
@@ -100,6 +101,30 @@ class Dice {
     let value = 0n;
     for (let i = 0; i < bits; i++) value = value * 2n + BigInt(this.int(0, 1));
     return String(this.chance(50) ? value : -value);
+  }
+
+  /** The offset of a bit. */
+  bitOffset(): string {
+    if (this.chance(3)) return this.pick(["-1", MAX, MIN, ...NO_INTEGERS]);
+    return String(this.chance(90) ? this.int(0, 300) : this.int(0, 200000));
+  }
+
+  bit(): string {
+    return this.chance(3) ? this.pick(["2", "-1", ...NO_INTEGERS]) : this.pick(["0", "1"]);
+  }
+
+  /** A range of BITCOUNT or BITPOS; a valid one, because Redis 7.2 refuses others where 7.0 does not. */
+  bitRange(): Words {
+    if (this.chance(20)) return [];
+    const range = this.times(2, 2, () => String(this.int(-400, 400)));
+    return this.chance(60) ? [...range, this.pick(["BIT", "BYTE", "bit"])] : range;
+  }
+
+  /** Type and offset of a field of BITFIELD. */
+  field(): Words {
+    const type = this.chance(97) ? `${this.pick(["u", "i"])}${this.int(1, 63)}` : "u64";
+    // Redis multiplies without a check for overflow.
+    return [type, this.chance(20) ? `#${this.int(0, 40)}` : this.bitOffset()];
   }
 
   float(): string {
@@ -188,6 +213,8 @@ const list: Word = (dice) => dice.list();
 
 const value: Word = (dice) => dice.value();
 const index: Word = (dice) => dice.index();
+const bitOffset: Word = (dice) => dice.bitOffset();
+const bit: Word = (dice) => dice.bit();
 
 function push(name: string): Maker {
   return call(name, (dice) => [
@@ -316,6 +343,43 @@ const TABLE: Readonly<Record<string, Entry>> = {
       (dice) => dice.key("float"),
       (dice) => dice.float(),
     ),
+  ),
+  setbit: often(of("SETBIT", string, bitOffset, bit)),
+  getbit: usual(of("GETBIT", string, bitOffset)),
+  bitcount: usual(call("BITCOUNT", (dice) => [dice.string(), ...dice.bitRange()])),
+  bitpos: usual(call("BITPOS", (dice) => [dice.string(), dice.bit(), ...dice.bitRange()])),
+  bitop: usual(
+    call("BITOP", (dice) => [
+      dice.pick(["AND", "OR", "XOR", "NOT"]),
+      ...dice.times(2, 5, () => dice.string()),
+    ]),
+  ),
+  bitfield: often(
+    call("BITFIELD", (dice) => [
+      dice.string(),
+      ...dice
+        .times(1, 4, () => {
+          if (dice.chance(30)) return ["GET", ...dice.field()];
+          if (dice.chance(20)) return ["OVERFLOW", dice.pick(["WRAP", "FAIL"])];
+          return [dice.pick(["SET", "INCRBY"]), ...dice.field(), dice.integer()];
+        })
+        .flat(),
+    ]),
+  ),
+  bitfield_ro: rare(call("BITFIELD_RO", (dice) => [dice.string(), "GET", ...dice.field()])),
+  pfadd: often(
+    call("PFADD", (dice) => [
+      dice.key("hyperloglog"),
+      ...dice.times(0, dice.chance(90) ? 5 : 400, () => String(dice.int(0, 9999))),
+    ]),
+  ),
+  pfcount: usual(call("PFCOUNT", (dice) => dice.times(1, 3, () => dice.key("hyperloglog")))),
+  pfmerge: rare(call("PFMERGE", (dice) => dice.times(1, 3, () => dice.key("hyperloglog")))),
+  pfdebug: rare(
+    call("PFDEBUG", (dice) => [
+      dice.pick(["GETREG", "DECODE", "ENCODING", "ENCODING", "TODENSE"]),
+      dice.key("hyperloglog"),
+    ]),
   ),
   // Of short strings only: it takes time and memory that grow with their product.
   lcs: usual((dice) => [
@@ -488,6 +552,7 @@ const NOT_DRAWN: Readonly<Record<string, string>> = {
   dump: "the payload tells the version of the format, which Redis 7.2 has raised",
   restore: "it takes what DUMP returns",
   wait: "it waits for replicas, of which there are none",
+  pfselftest: "it is about no data",
 };
 
 /** Container of the subcommands that are data commands; the rest of the table is by full name. */
@@ -602,7 +667,8 @@ test("every data command is drawn", () => {
       const data = spec.subcommands!.filter((sub) => sub.keys !== undefined);
       return data.map((sub) => `${spec.name}|${sub.name}`);
     }
-    return ["string", "list", "generic"].includes(spec.group) ? [spec.name] : [];
+    const groups = ["string", "list", "bitmap", "hyperloglog", "generic"];
+    return groups.includes(spec.group) ? [spec.name] : [];
   });
   const drawn = [...Object.keys(TABLE), ...Object.keys(NOT_DRAWN)];
   expect(wanted.filter((name) => !drawn.includes(name))).toEqual([]);

@@ -8,5 +8,5 @@ export interface ConfigService {
   isSecret(name: string): boolean;
   /** Writes the configuration file; returns an error text or "". */
   rewrite(): string;
-  number(name: "proto-max-bulk-len" | "latency-monitor-threshold"): number;
+  number(name: "proto-max-bulk-len" | "latency-monitor-threshold" | "hll-sparse-max-bytes"): number;
 }

@@ -336,7 +336,14 @@ export class Strings implements ValueType {
     return entry;
   }
 
-  /** The same for a key that may not exist, where `ref` is 0: it is created. */
+  /** Cuts the end off a text that `edit` has returned. */
+  shorten(ref: Ref, length: number): void {
+    const block = this.#longBlock(ref);
+    if (block !== 0) this.#setWord(block, 0, length);
+    else this.#setWord(ref, VALUE_WORD, length);
+  }
+
+  /** The same as `edit` for a key that may not exist, where `ref` is 0: it is created. */
   editOrCreate(
     db: Entries,
     ref: Ref,

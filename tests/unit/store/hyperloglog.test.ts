@@ -10,6 +10,7 @@ import {
   NEEDS_DENSE,
   REGISTERS,
   writeEmpty,
+  writeRegisters,
 } from "../../../src/store/hyperloglog.ts";
 import { forSeeds, randomBytes } from "../seeds.ts";
 
@@ -42,6 +43,17 @@ test("both forms hold what plain registers hold, and count about right", () =>
     const registers = new Uint8Array(REGISTERS);
     expect(hll.mergeInto(registers)).toBe(true);
     expect(registers).toEqual(plain);
+    ({ length } = hll);
+    const written = new Uint8Array(DENSE_BYTES + 2).fill(0x5a);
+    writeEmpty(written, 1);
+    writeRegisters(registers, written, 1);
+    expect(isHyperLogLog(written, 1, DENSE_BYTES)).toBe(true);
+    expect([written[0], written[DENSE_BYTES + 1]]).toEqual([0x5a, 0x5a]);
+    hll.open(written, 1, DENSE_BYTES);
+    expect([hll.isDense, hll.cached]).toEqual([true, -1]);
+    expect(hll.mergeInto(registers.fill(0))).toBe(true);
+    expect(registers).toEqual(plain);
+    hll.open(bytes, 0, length);
     expect(hll.count()).toBe(hll.countRegisters(plain));
     // The standard error is 0.81 %.
     expect(Math.abs(hll.count() - seen.size)).toBeLessThan(seen.size * 0.05 + 1);

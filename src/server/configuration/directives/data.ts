@@ -61,6 +61,10 @@ export const DATA = {
     "bytes of a member up to which a sorted set is stored in its small form",
     { aliases: ["zset-max-ziplist-value"] },
   ),
+  "hll-sparse-max-bytes": directive(
+    memory(3000),
+    "bytes up to which a HyperLogLog keeps its sparse form",
+  ),
   "notify-keyspace-events": directive(
     {
       ...eventClasses,

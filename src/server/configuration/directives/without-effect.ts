@@ -87,7 +87,6 @@ export const WITHOUT_EFFECT = {
   "set-max-intset-entries": idle(long(512), FORM),
   "set-max-listpack-entries": idle(long(128), FORM),
   "set-max-listpack-value": idle(memory(64), FORM),
-  "hll-sparse-max-bytes": idle(memory(3000), FORM),
   "stream-node-max-bytes": idle(memory(4096), FORM),
   "stream-node-max-entries": idle(long(100), FORM),
   "list-compress-depth": idle(integer(0), "StormDB does not compress lists in memory"),
