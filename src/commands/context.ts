@@ -5,13 +5,14 @@
  * calls at that depth.
  */
 import { parseInteger } from "../base/number-text.ts";
+import type { Element } from "../memory/element.ts";
 import type { Journal } from "../persistence/journal.ts";
 import type { CommandWriter } from "../protocol/command-writer.ts";
 import * as errors from "../protocol/errors.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
 import { Request } from "../protocol/request.ts";
 import type { Database } from "../store/database.ts";
-import { isInteger, LIST, STRING, ZSET } from "../store/entry.ts";
+import { isInteger, LIST, SET, STRING, ZSET } from "../store/entry.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Collection } from "../store/value-type.ts";
 import { GENERIC_EVENT } from "./events.ts";
@@ -154,6 +155,10 @@ export class Context<C extends Client = Client> {
     return this.#isType(ref, ZSET);
   }
 
+  isSet(ref: number): boolean {
+    return this.#isType(ref, SET);
+  }
+
   #isType(ref: number, type: number): boolean {
     if (ref === 0 || this.db.typeOf(ref) === type) return true;
     this.reply.error(errors.WRONG_TYPE);
@@ -188,6 +193,11 @@ export class Context<C extends Client = Client> {
   /** For containers that check the arguments of their subcommands themselves. */
   wrongSubcommand(): void {
     this.reply.error(errors.wrongSubcommand(this.args.text(1), this.args.text(0)));
+  }
+
+  replyElement({ bytes, from, high, isInteger, length, low }: Element): void {
+    if (isInteger) this.reply.integerBulk(low, high);
+    else this.reply.bulk(bytes, from, length);
   }
 
   /** Replies with the text of a string entry, or null for 0. */

@@ -6,6 +6,7 @@ export const GENERIC_EVENT = 4;
 export const STRING_EVENT = 8;
 export const LIST_EVENT = 16;
 export const ZSET_EVENT = 1024;
+export const SET_EVENT = 256;
 export const EXPIRED_EVENT = 32;
 export const MISS_EVENT = 64;
 export const NEW_EVENT = 128;
@@ -15,7 +16,7 @@ const LETTERS: readonly (readonly [string, number])[] = [
   ["g", GENERIC_EVENT],
   ["$", STRING_EVENT],
   ["l", LIST_EVENT],
-  ["s", 256],
+  ["s", SET_EVENT],
   ["h", 512],
   ["z", ZSET_EVENT],
   ["x", EXPIRED_EVENT],

@@ -16,6 +16,8 @@ import { PERSISTENCE_COMMANDS } from "./persistence.ts";
 import { PUBSUB_COMMANDS } from "./pubsub.ts";
 import { REPLICATION_COMMANDS } from "./replication.ts";
 import { SERVER_COMMANDS } from "./server.ts";
+import { SET_DRAW_COMMANDS } from "./set-draws.ts";
+import { SET_COMMANDS } from "./sets.ts";
 import { SORTED_SET_RANGE_COMMANDS } from "./sorted-set-ranges.ts";
 import { SORTED_SET_COMMANDS } from "./sorted-sets.ts";
 import type { CommandSpec } from "./spec/command.ts";
@@ -30,6 +32,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...SORTED_SET_COMMANDS,
   ...SORTED_SET_RANGE_COMMANDS,
   ...HYPERLOGLOG_COMMANDS,
+  ...SET_COMMANDS,
+  ...SET_DRAW_COMMANDS,
   ...KEY_COMMANDS,
   ...EXPIRY_COMMANDS,
   ...CONNECTION_COMMANDS,

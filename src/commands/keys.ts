@@ -7,7 +7,7 @@ import { TYPE_NUMBERS, type TypeName } from "../store/value-type.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT } from "./events.ts";
 import { helpCommand } from "./help.ts";
-import { readCursor, readGlob, readScanOptions, SCAN_STEPS_PER_KEY } from "./scan-options.ts";
+import { readCursor, readGlob, readScanOptions, scanSome } from "./scan-options.ts";
 import type { CommandSpec } from "./spec/command.ts";
 import { allKeys, keyAt, oneKey } from "./spec/key-specs.ts";
 import { subcommands } from "./spec/subcommand.ts";
@@ -71,21 +71,13 @@ function keys(c: Context): void {
 
 function scan(c: Context): void {
   const { db, reply } = c;
-  let cursor = readCursor(c, 1);
+  const cursor = readCursor(c, 1);
   if (cursor < 0) return;
   const options = readScanOptions(c, 2, true);
   if (options === null) return;
   const { count, glob, type: wantedType } = options;
   const refs: number[] = [];
-  let found = 0;
-  let steps = 0;
-  // Whole buckets are returned, so a little more than COUNT may come.
-  do {
-    found = db.readCursor(cursor, refs, found);
-    cursor = db.nextCursor(cursor);
-    steps++;
-  } while (cursor !== 0 && found < count && steps < count * SCAN_STEPS_PER_KEY);
-  refs.length = found;
+  const next = scanSome(db, cursor, count, refs);
   const wantedNumber = TYPE_NUMBERS[wantedType as TypeName] ?? -1;
   const matching = refs.filter(
     (ref) =>
@@ -94,7 +86,7 @@ function scan(c: Context): void {
       isMatch(glob, db, ref),
   );
   reply.array(2);
-  reply.text(String(cursor));
+  reply.text(String(next));
   replyKeys(c, matching);
 }
 

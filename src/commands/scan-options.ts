@@ -1,4 +1,4 @@
-/** Cursor and options of SCAN and its relatives. */
+/** What SCAN and its relatives share: cursor, options, and how far a call goes. */
 import { Glob } from "../base/glob.ts";
 import * as errors from "../protocol/errors.ts";
 import type { Context } from "./context.ts";
@@ -57,4 +57,24 @@ export function readScanOptions(c: Context, from: number, takesType: boolean): S
 }
 
 /** A call looks at up to this many buckets for each element that is asked for. */
-export const SCAN_STEPS_PER_KEY = 10;
+const SCAN_STEPS_PER_KEY = 10;
+
+/** A table that is scanned. */
+export interface Scanned {
+  readCursor(cursor: number, out: number[], from: number): number;
+  nextCursor(cursor: number): number;
+}
+
+/** Collects about `count` records from `cursor` on, whole buckets, into `records`; returns the next cursor. */
+export function scanSome(table: Scanned, cursor: number, count: number, records: number[]): number {
+  let at = cursor;
+  let found = 0;
+  let steps = 0;
+  do {
+    found = table.readCursor(at, records, found);
+    at = table.nextCursor(at);
+    steps++;
+  } while (at !== 0 && found < count && steps < count * SCAN_STEPS_PER_KEY);
+  records.length = found;
+  return at;
+}

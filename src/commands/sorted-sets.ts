@@ -11,7 +11,7 @@ import * as errors from "../protocol/errors.ts";
 import { MEMBER_BYTES_MAX, type SortedSet } from "../store/types/sorted-sets.ts";
 import type { Context } from "./context.ts";
 import { ZSET_EVENT } from "./events.ts";
-import { readCursor, readScanOptions, SCAN_STEPS_PER_KEY } from "./scan-options.ts";
+import { readCursor, readScanOptions, scanSome } from "./scan-options.ts";
 import type { CommandSpec } from "./spec/command.ts";
 import { oneKey } from "./spec/key-specs.ts";
 
@@ -416,14 +416,7 @@ function zscan(c: Context): void {
   }
   const records: number[] = [];
   const { table } = set;
-  let found = 0;
-  let steps = 0;
-  do {
-    found = table.table.readCursor(table.root, cursor, records, found);
-    cursor = table.table.nextCursor(table.root, cursor);
-    steps++;
-  } while (cursor !== 0 && found < count && steps < count * SCAN_STEPS_PER_KEY);
-  records.length = found;
+  cursor = scanSome(table, cursor, count, records);
   replyScan(c, cursor, set, glob, records);
 }
 

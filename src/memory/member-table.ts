@@ -128,6 +128,15 @@ export class MemberTable {
     return this.table.random(this.root, random);
   }
 
+  /** The records at a scan cursor, written to `out` from `from`; returns the new length. */
+  readCursor(cursor: number, out: number[], from: number): number {
+    return this.table.readCursor(this.root, cursor, out, from);
+  }
+
+  nextCursor(cursor: number): number {
+    return this.table.nextCursor(this.root, cursor);
+  }
+
   /** Frees the table, which is empty. */
   destroyEmpty(): void {
     if (this.guard !== null) this.guard.takesRoot(this.root);

@@ -340,12 +340,33 @@ export class Table {
   random(root: number, random: Random): number {
     if (this.#get(root, COUNT) === 0) return 0;
     const buckets = this.bucketCount(root);
-    const out: number[] = [];
     for (;;) {
-      const n = this.readBucket(root, random.below(buckets), out);
+      const index = random.below(buckets);
+      const n = this.#chainLength(root, index);
       const pick = random.below(Math.max(16, n));
-      if (pick < n) return out[pick]!;
+      if (pick < n) return this.#recordAt(root, index, pick);
     }
+  }
+
+  /** Records in bucket `index`. */
+  #chainLength(root: number, index: number): number {
+    let bucket = this.#bucketAt(root, index);
+    let n = 0;
+    do {
+      const words = this.#words[bucket >>> SEGMENT_SHIFT]!;
+      const first = (bucket & UNIT_MASK) << 1;
+      for (let w = first; w < first + SLOT_WORDS && words[w] !== 0; w += 2) n++;
+      bucket = words[first + OVERFLOW]!;
+    } while (bucket !== 0);
+    return n;
+  }
+
+  /** Record `nth` of bucket `index`. */
+  #recordAt(root: number, index: number, nth: number): number {
+    let bucket = this.#bucketAt(root, index);
+    let slot = nth << 1;
+    for (; slot >= SLOT_WORDS; slot -= SLOT_WORDS) bucket = this.#get(bucket, OVERFLOW);
+    return this.#get(bucket, slot);
   }
 
   #get(ref: number, word: number): number {

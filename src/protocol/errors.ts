@@ -5,6 +5,9 @@ export const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong k
 export const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
 export const NOT_A_FLOAT = "ERR value is not a valid float";
 export const NOT_POSITIVE = "ERR value is out of range, must be positive";
+export const COUNT_RANGE =
+  "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
+export const REPLY_TOO_LONG = "ERR the reply would be too long: ask for fewer elements";
 export const OVERFLOW = "ERR increment or decrement would overflow";
 export const DECREMENT_OVERFLOW = "ERR decrement would overflow";
 export const NAN_OR_INFINITY = "ERR increment would produce NaN or Infinity";

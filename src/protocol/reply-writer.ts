@@ -255,6 +255,20 @@ export class ReplyWriter {
     this.#count(this.protocol === 3 ? 126 : 42, count);
   }
 
+  /**
+   * Corrects the count of the array or set that begins at `place` and ends here. There are at most as many
+   * elements as it said.
+   */
+  recount(place: number, count: number): void {
+    const { bytes, at } = this;
+    const body = bytes.indexOf(LF, place) + 1;
+    this.at = place;
+    this.#count(bytes[place]!, count);
+    const from = this.at;
+    if (from !== body) bytes.copyWithin(from, body, at);
+    this.at = from + at - body;
+  }
+
   /** `count` pairs follow, and then the reply that they describe. RESP3 only. */
   attribute(count: number): void {
     this.#count(124, count);

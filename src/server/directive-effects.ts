@@ -93,6 +93,14 @@ const COPIES: readonly (readonly [readonly DirectiveName[], (parts: ConfiguredPa
     },
   ],
   [
+    ["set-max-intset-entries", "set-max-listpack-entries", "set-max-listpack-value"],
+    ({ config, keyspace }) => {
+      keyspace.sets.limit.ints = config.number("set-max-intset-entries");
+      keyspace.sets.limit.entries = config.number("set-max-listpack-entries");
+      keyspace.sets.limit.bytes = config.number("set-max-listpack-value");
+    },
+  ],
+  [
     ["zset-max-listpack-entries", "zset-max-listpack-value"],
     ({ config, keyspace }) => {
       keyspace.sortedSets.limit.entries = config.number("zset-max-listpack-entries");

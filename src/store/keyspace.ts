@@ -6,6 +6,7 @@ import { hasExpiry, MARK } from "./entry.ts";
 import { type EntryGuard, ROOT_WORDS, Space, type SpaceOptions, TABLE, WHEEL } from "./space.ts";
 import { createTypes, type Types } from "./types/index.ts";
 import type { Lists } from "./types/lists.ts";
+import type { Sets } from "./types/sets.ts";
 import type { SortedSets } from "./types/sorted-sets.ts";
 import type { Strings } from "./types/strings.ts";
 import { byTypeNumber, type ValueType } from "./value-type.ts";
@@ -15,6 +16,7 @@ export class Keyspace extends Space {
   readonly strings: Strings;
   readonly lists: Lists;
   readonly sortedSets: SortedSets;
+  readonly sets: Sets;
 
   constructor(options: SpaceOptions) {
     super(options);
@@ -23,6 +25,7 @@ export class Keyspace extends Space {
     this.strings = types.string;
     this.lists = types.list;
     this.sortedSets = types.zset;
+    this.sets = types.set;
     for (let i = 0; i < options.databases; i++) {
       this.roots[i * ROOT_WORDS + TABLE] = this.table.create();
       this.databases.push(new Database(this, i));

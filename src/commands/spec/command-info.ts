@@ -14,6 +14,7 @@ export interface CommandInfo {
     | "bitmap"
     | "hyperloglog"
     | "sorted-set"
+    | "set"
     | "generic"
     | "connection"
     | "server"

@@ -21,6 +21,7 @@ const HISTOGRAM_BUCKETS = 27 * 8;
 const GROUP_CATEGORIES: Readonly<Partial<Record<CommandInfo["group"], string>>> = {
   string: "string",
   list: "list",
+  set: "set",
   bitmap: "bitmap",
   hyperloglog: "hyperloglog",
   "sorted-set": "sortedset",

@@ -25,13 +25,16 @@ export const OPCODE = {
 export const TYPE = {
   string: 0,
   list: 1,
+  set: 2,
   zset: 3,
   zset2: 5,
   listZiplist: 10,
+  setIntset: 11,
   zsetZiplist: 12,
   listQuicklist: 14,
   zsetListpack: 17,
   listQuicklist2: 18,
+  setListpack: 20,
 } as const;
 
 /** Names of the types there are, for messages about those that this server does not have. */

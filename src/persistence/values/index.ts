@@ -2,6 +2,7 @@
 import { typeNumber } from "../../store/entry.ts";
 import { byTypeNumber, type TypeName } from "../../store/value-type.ts";
 import { LIST_FORMAT } from "./list.ts";
+import { SET_FORMAT } from "./set.ts";
 import { ZSET_FORMAT } from "./sorted-set.ts";
 import { STRING_FORMAT } from "./string.ts";
 import type { ValueFormat } from "./value-format.ts";
@@ -10,6 +11,7 @@ export const VALUE_FORMATS: Readonly<Record<TypeName, ValueFormat>> = {
   string: STRING_FORMAT,
   list: LIST_FORMAT,
   zset: ZSET_FORMAT,
+  set: SET_FORMAT,
 };
 
 const BY_NUMBER = byTypeNumber(VALUE_FORMATS);

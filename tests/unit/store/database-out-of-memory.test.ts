@@ -4,7 +4,7 @@ import type { Random } from "../../../src/base/random.ts";
 import { NO_EXPIRY } from "../../../src/store/entry.ts";
 import { fits, runShort } from "../memory/lean-heap.ts";
 import { forSeeds, pick } from "../seeds.ts";
-import { Model } from "./model.ts";
+import { Model, setSetLimits, typeOf } from "./model.ts";
 import { operate } from "./operations.ts";
 
 // Long computations, also on a busy machine.
@@ -27,6 +27,9 @@ const CHANGES: readonly ((random: Random) => void)[] = [
   (random) => model.set(0, `k${random.below(20)}`, "2", model.nowMs + 1 + random.below(9999)),
   (random) => model.setInteger(0, `k${random.below(20)}`, random.int32()),
   (random) => model.push(0, `list${random.below(1000)}`, ["a"]),
+  (random) => model.addMembers(0, `set${random.below(5)}`, [`m${random.below(30)}`]),
+  (random) => model.addMembers(0, `set${random.below(5)}`, [String(random.below(30) - 9)]),
+  (random) => model.addMembers(0, `set${random.below(5)}`, ["long".repeat(random.below(60))]),
   ...[0, 1].flatMap((to): ((random: Random) => void)[] => [
     withKey((random, key) => model.move(0, key, to, `moved${random.below(1000)}`)),
     withKey((random, key) => model.copy(0, key, to, `copied${random.below(1000)}`)),
@@ -52,6 +55,7 @@ describe("running out of memory", () => {
     forSeeds(60, (random) => {
       model.reset();
       space.lists.limit.set(pick(random, [-2, 2, 4]));
+      setSetLimits(space, random);
       for (let i = 0; i < 20; i++) model.set(0, `k${i}`, "value".repeat(random.below(10)));
       for (let i = random.below(60); i > 0; i--) operate(model, random);
       let failures = 0;
@@ -92,7 +96,7 @@ describe("running out of memory", () => {
           const keys = model.keys(index);
           if (keys.length === 0) continue;
           const key = pick(random, keys);
-          const isList = typeof model.value(index, key)!.data !== "string";
+          const type = typeOf(model.value(index, key)!.data);
           switch (random.below(4)) {
             case 0:
               model.remove(index, key);
@@ -101,7 +105,9 @@ describe("running out of memory", () => {
               model.expireAt(index, key, -1);
               break;
             case 2:
-              if (isList) model.pop(index, key, 1 + random.below(3), random.below(2) === 0);
+              if (type === "list")
+                model.pop(index, key, 1 + random.below(3), random.below(2) === 0);
+              if (type === "set") model.popMembers(index, key, 1 + random.below(3));
               break;
             default:
               model.advance(random.below(1000));

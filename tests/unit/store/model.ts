@@ -8,14 +8,22 @@ import { Clock } from "../../../src/base/clock.ts";
 import { Random } from "../../../src/base/random.ts";
 import type { Element } from "../../../src/memory/element.ts";
 import type { Database } from "../../../src/store/database.ts";
-import { KEEP_EXPIRY, LIST, NO_EXPIRY } from "../../../src/store/entry.ts";
+import { KEEP_EXPIRY, LIST, NO_EXPIRY, SET } from "../../../src/store/entry.ts";
 import { Keyspace } from "../../../src/store/keyspace.ts";
 import type { List } from "../../../src/store/types/lists.ts";
+import type { OpenSet } from "../../../src/store/types/sets.ts";
+
+/** A string, the elements of a list, the members of a set. */
+export type Data = string | readonly string[] | ReadonlySet<string>;
 
 export interface Value {
-  readonly data: string | readonly string[];
+  readonly data: Data;
   /** In ms, or -1. */
   readonly expireAtMs: number;
+}
+
+export function typeOf(data: Data): "string" | "list" | "set" {
+  return typeof data === "string" ? "string" : data instanceof Set ? "set" : "list";
 }
 
 /** Keys of one database with their values. */
@@ -170,6 +178,70 @@ export class Model {
     else this.states[index]!.set(key, { ...old, data });
   }
 
+  /** SADD. */
+  addMembers(index: number, key: string, members: readonly string[]): void {
+    const old = this.value(index, key);
+    const ref = this.look(index, key);
+    const db = this.database(index);
+    const { sets } = this.space;
+    const first = latin1(members[0]!);
+    const set =
+      ref === 0
+        ? sets.createFor(first, 0, first.length, members.length)
+        : sets.openToWrite(db, ref);
+    const data = new Set((old?.data ?? []) as ReadonlySet<string>);
+    try {
+      set.expect(members.length);
+      for (const member of members) {
+        const bytes = latin1(`..${member}`);
+        assert(set.add(bytes, 2, member.length) === !data.has(member), `${member} is new`);
+        data.add(member);
+      }
+    } catch (error) {
+      if (ref === 0) set.discard();
+      else set.store();
+      throw error;
+    }
+    const name = latin1(key);
+    db.putBack(set, name, 0, name.length);
+    this.states[index]!.set(key, { data, expireAtMs: old?.expireAtMs ?? -1 });
+  }
+
+  /** SREM of members of a set that exists. */
+  removeMembers(index: number, key: string, members: readonly string[]): void {
+    const old = this.value(index, key)!;
+    const db = this.database(index);
+    const set = this.space.sets.openToWrite(db, this.look(index, key));
+    const data = new Set(old.data as ReadonlySet<string>);
+    for (const member of members) {
+      const isThere = set.find(latin1(member), 0, member.length);
+      assert(isThere === data.delete(member), `${member} of ${key} exists`);
+      if (isThere) set.removeFound();
+    }
+    const name = latin1(key);
+    db.putBack(set, name, 0, name.length);
+    if (data.size === 0) this.states[index]!.delete(key);
+    else this.states[index]!.set(key, { ...old, data });
+  }
+
+  /** SPOP of a set that exists. */
+  popMembers(index: number, key: string, count: number): void {
+    const old = this.value(index, key)!;
+    const db = this.database(index);
+    const set = this.space.sets.openToWrite(db, this.look(index, key));
+    const data = new Set(old.data as ReadonlySet<string>);
+    for (let left = Math.min(count, data.size); left > 0; left--) {
+      set.readRandom(this.space.random);
+      const member = elementText(set.member);
+      assert(data.delete(member), `${member} is a member of ${key}`);
+      set.removeFound();
+    }
+    const name = latin1(key);
+    db.putBack(set, name, 0, name.length);
+    if (data.size === 0) this.states[index]!.delete(key);
+    else this.states[index]!.set(key, { ...old, data });
+  }
+
   remove(index: number, key: string): void {
     const ref = this.look(index, key);
     if (ref !== 0) this.database(index).remove(ref);
@@ -240,8 +312,9 @@ export class Model {
     return { data: this.#data(db, ref), expireAtMs: db.expiryOf(ref) };
   }
 
-  #data(db: Database, ref: number): string | string[] {
+  #data(db: Database, ref: number): Data {
     if (db.typeOf(ref) === LIST) return textsOf(this.space.lists.open(ref));
+    if (db.typeOf(ref) === SET) return membersOf(this.space.sets.open(ref));
     const { bytes, from, length } = this.space.strings.open(ref);
     return latin1Text(bytes, from, from + length);
   }
@@ -293,12 +366,34 @@ export function textsOf(list: List): string[] {
   return texts;
 }
 
+/** The members of an open set. */
+export function membersOf(set: OpenSet): Set<string> {
+  const members = new Set<string>();
+  for (set.rewind(); set.next(); ) {
+    const member = elementText(set.member);
+    assert(!members.has(member), `${member} stands there twice`);
+    members.add(member);
+  }
+  return members;
+}
+
 export function elementText(element: Element): string {
   const text = new Uint8Array(element.isInteger ? 20 : element.length);
   return latin1Text(text, 0, element.writeText(text, 0));
 }
 
-function sameData(a: Value["data"], b: Value["data"]): boolean {
+function sameData(a: Data, b: Data): boolean {
   if (typeof a === "string" || typeof b === "string") return a === b;
-  return a.length === b.length && a.every((text, i) => text === b[i]);
+  if (a instanceof Set && b instanceof Set) {
+    return a.size === b.size && [...a].every((member) => b.has(member));
+  }
+  const one = a as readonly string[];
+  const other = b as readonly string[];
+  return one.length === other.length && one.every((text, i) => text === other[i]);
+}
+
+/** Limits of small sets, so that few members reach every form. */
+export function setSetLimits({ sets }: Keyspace, random: Random): void {
+  sets.limit.ints = [512, 4, 0][random.below(3)]!;
+  sets.limit.entries = [128, 4, 0][random.below(3)]!;
 }

@@ -2,7 +2,7 @@
 import type { Random } from "../../../src/base/random.ts";
 import { KEEP_EXPIRY, NO_EXPIRY } from "../../../src/store/entry.ts";
 import { pick } from "../seeds.ts";
-import type { Model } from "./model.ts";
+import { type Model, typeOf } from "./model.ts";
 
 type Operation = (model: Model, random: Random) => void;
 
@@ -37,14 +37,13 @@ function randomDatabase(model: Model, random: Random): number {
 
 /** Does something with a key that exists, of the type that is asked for. */
 function withKey(
-  type: "string" | "list" | "any",
+  type: "string" | "list" | "set" | "any",
   work: (model: Model, random: Random, index: number, key: string) => void,
 ): Operation {
   return (model, random) => {
     const index = randomDatabase(model, random);
     const keys = model.keys(index).filter((key) => {
-      const isString = typeof model.value(index, key)!.data === "string";
-      return type === "any" || isString === (type === "string");
+      return type === "any" || typeOf(model.value(index, key)!.data) === type;
     });
     if (keys.length > 0) work(model, random, index, pick(random, keys));
   };
@@ -60,15 +59,32 @@ const push: Operation = (model, random) => {
   const index = randomDatabase(model, random);
   const key = randomKey(random);
   const value = model.value(index, key);
-  if (typeof value?.data === "string") return;
+  if (value !== undefined && typeOf(value.data) !== "list") return;
   const count = random.below(12) === 0 ? 300 : 1 + random.below(4);
   const texts = Array.from({ length: count }, () => randomText(random).slice(0, 3000));
   model.push(index, key, texts, random.below(2) === 0);
 };
 
+/** Of few values, so that members meet; integers alone, or texts with them. */
+export function randomMember(random: Random, isInteger: boolean): string {
+  if (isInteger || random.below(3) === 0) return String(random.below(400) - 200);
+  return random.below(20) === 0 ? randomText(random).slice(0, 3000) : `m${random.below(150)}`;
+}
+
+const addMembers: Operation = (model, random) => {
+  const index = randomDatabase(model, random);
+  const key = randomKey(random);
+  const value = model.value(index, key);
+  if (value !== undefined && typeOf(value.data) !== "set") return;
+  const isInteger = key.length % 2 === 0;
+  const count = random.below(12) === 0 ? 200 : 1 + random.below(4);
+  const members = Array.from({ length: count }, () => randomMember(random, isInteger));
+  model.addMembers(index, key, members);
+};
+
 export const OPERATIONS: readonly Operation[] = [
   withKey("string", (model, random, index, key) => {
-    const { length } = model.value(index, key)!.data;
+    const { length } = model.value(index, key)!.data as string;
     const text = randomText(random).slice(0, 1 + random.below(70000));
     model.setRange(index, key, random.below(length + 10), text);
   }),
@@ -77,6 +93,8 @@ export const OPERATIONS: readonly Operation[] = [
   set,
   push,
   push,
+  addMembers,
+  addMembers,
   (model, random) => {
     const value = model.value(0, "counter")?.data ?? "";
     if (typeof value === "string") model.setInteger(0, "counter", random.int32());
@@ -91,11 +109,20 @@ export const OPERATIONS: readonly Operation[] = [
   }),
   withKey("string", (model, random, index, key) => {
     // As long as before: this one is written in place.
-    const { length } = model.value(index, key)!.data;
+    const { length } = model.value(index, key)!.data as string;
     model.set(index, key, pick(random, ["a", "b"]).repeat(length));
   }),
   withKey("list", (model, random, index, key) => {
     model.pop(index, key, 1 + random.below(10), random.below(2) === 0);
+  }),
+  withKey("set", (model, random, index, key) => {
+    const members = [...(model.value(index, key)!.data as ReadonlySet<string>)];
+    const count = 1 + random.below(random.below(10) === 0 ? members.length : 3);
+    const taken = Array.from({ length: count }, () => pick(random, members));
+    model.removeMembers(index, key, ["none", "7777", ...taken]);
+  }),
+  withKey("set", (model, random, index, key) => {
+    model.popMembers(index, key, 1 + random.below(random.below(10) === 0 ? 200 : 3));
   }),
   withKey("any", (model, _, index, key) => model.remove(index, key)),
   withKey("any", (model, random, index, key) => {

@@ -51,6 +51,18 @@ export const DATA = {
     "elements in a list's node; -1 to -5 for 4 to 64 kB",
     { aliases: ["list-max-ziplist-size"] },
   ),
+  "set-max-intset-entries": directive(
+    integer(512, { max: INT64_MAX }),
+    "integers up to which a set of nothing else is stored as such",
+  ),
+  "set-max-listpack-entries": directive(
+    integer(128, { max: INT64_MAX }),
+    "members up to which a set is stored in its small form",
+  ),
+  "set-max-listpack-value": directive(
+    memory(64),
+    "bytes of a member up to which a set is stored in its small form",
+  ),
   "zset-max-listpack-entries": directive(
     integer(128, { min: 0, max: INT64_MAX }),
     "members up to which a sorted set is stored in its small form",

@@ -336,9 +336,9 @@ describe("older forms of RDB", () => {
 
   test.each([
     [
-      "a set",
-      oldFile(9, [2, 1], "k", [1, 1], "a"),
-      'the key "k" is a set (type 2), which this server does not have',
+      "a stream",
+      oldFile(9, [15, 1], "k", [1, 1], "a"),
+      'the key "k" is a stream (type 15), which this server does not have',
     ],
     ["an unknown type", oldFile(9, [99, 1], "k"), 'the key "k" has the unknown type 99'],
     ["a later version", oldFile(99, []), "RDB version 99 is not supported (1 to 15 are)"],

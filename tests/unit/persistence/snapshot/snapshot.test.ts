@@ -9,7 +9,7 @@ import { READY, RequestParser } from "../../../../src/protocol/request-parser.ts
 import { digestOfAll } from "../../../../src/store/digest.ts";
 import { Keyspace } from "../../../../src/store/keyspace.ts";
 import { forSeeds, pick } from "../../seeds.ts";
-import { Model, type State, type Value } from "../../store/model.ts";
+import { Model, type State, setSetLimits, type Value } from "../../store/model.ts";
 import { operate } from "../../store/operations.ts";
 
 const model = new Model();
@@ -81,7 +81,11 @@ function stateOfCommands(file: Uint8Array): State[] {
         break;
       case "RPUSH":
         expect(values.length).toBeLessThanOrEqual(64);
-        state.set(key!, { ...old, data: [...old.data, ...values] });
+        state.set(key!, { ...old, data: [...(old.data as string[]), ...values] });
+        break;
+      case "SADD":
+        expect(values.length).toBeLessThanOrEqual(64);
+        state.set(key!, { ...old, data: new Set([...(old.data as Set<string>), ...values]) });
         break;
       case "PEXPIREAT":
         state.set(key!, { ...old, expireAtMs: Number(values[0]) });
@@ -115,7 +119,17 @@ function operateOnLong(random: Random): void {
   const index = random.below(2);
   const list = `long list ${random.below(3)}`;
   const text = `long text ${random.below(3)}`;
+  const set = `long set ${random.below(3)}`;
+  const members = (below: number) =>
+    Array.from({ length: 1 + random.below(below) }, () => `m${random.below(500)}`);
   const operations = [
+    () => model.addMembers(index, set, members(100)),
+    () => model.addMembers(index, set, ["giant".repeat(30000)]),
+    () => model.value(index, set) && model.removeMembers(index, set, members(60)),
+    () => model.value(index, set) && model.popMembers(index, set, 1 + random.below(40)),
+    () => model.value(index, set) && model.move(index, set, 1 - index, set),
+    () => model.value(index, set) && model.expireAt(index, set, model.nowMs + 100000),
+    () => model.value(index, set) && model.copy(index, set, index, `long set ${random.below(3)}`),
     () =>
       model.push(
         index,
@@ -129,12 +143,12 @@ function operateOnLong(random: Random): void {
       model.pop(index, list, 1 + random.below(30), random.below(2) === 0),
     () => model.set(index, text, "t".repeat(20000 + random.below(300000))),
     () => {
-      const length = model.value(index, text)?.data.length;
+      const length = (model.value(index, text)?.data as string | undefined)?.length;
       if (length !== undefined)
         model.setRange(index, text, random.below(length), "changed".repeat(random.below(20000)));
     },
     () => model.value(index, text) && model.append(index, text, "more".repeat(random.below(50000))),
-    () => model.remove(index, pick(random, [list, text])),
+    () => model.remove(index, pick(random, [list, text, set])),
     () => model.value(index, list) && model.move(index, list, 1 - index, list),
     () => model.value(index, text) && model.expireAt(index, text, model.nowMs + 100000),
     () =>
@@ -151,6 +165,7 @@ describe("a snapshot in slices", () => {
       forSeeds(40, (random) => {
         model.reset();
         space.lists.limit.set(pick(random, [-2, 2, 16]));
+        setSetLimits(space, random);
         for (let i = random.below(300); i > 0; i--) operate(model, random);
         for (let i = random.below(60); i > 0; i--) operateOnLong(random);
         removeExpired();
