@@ -1,6 +1,6 @@
 /**
  * The cells of the geohash grid (geohash.ts) that a search has to look at, as ranges of scores, and
- * whether a point is within the circle or box that is searched.
+ * whether a point is within the circle, box or polygon that is searched.
  *
  * How
  *   The cell of the centre and its eight neighbours, on a grid so coarse that they cover the area; of
@@ -8,6 +8,8 @@
  *   without ASC or DESC, and COUNT … ANY, show it.
  *
  * One object serves many searches; nothing is allocated.
+ *
+ * Source: W. R. Franklin, "PNPOLY", for the test whether a point is in a polygon.
  */
 import {
   distance,
@@ -29,6 +31,11 @@ const CELLS = 9;
 /** North and east of each cell from the centre, in the order in which they are searched. */
 const NORTH = [0, 1, -1, 0, 0, 1, 1, -1, -1];
 const EAST = [0, 0, 0, 1, -1, 1, -1, 1, -1];
+const CIRCLE = 0;
+const BOX = 1;
+const POLYGON = 2;
+/** A latitude this much too far away rules a point out, however distances are rounded. */
+const SURELY = 1 + 1e-9;
 
 export class GeoSearch {
   /** Ranges of scores to look at, in this order: from `first` up to, but not with, `end`. */
@@ -37,15 +44,18 @@ export class GeoSearch {
   count = 0;
   #longitude = 0;
   #latitude = 0;
-  /** Of a circle; 0 for a box. */
+  /** Of a circle. */
   #radiusMeters = 0;
   #widthMeters = 0;
   #heightMeters = 0;
-  #isCircle = true;
+  #shape = CIRCLE;
+  /** Longitude and latitude of each corner of a polygon. */
+  #corners: Float64Array = new Float64Array(0);
+  #cornerCount = 0;
 
   /** Searches all within `radius` of a point, in units of `unitMeters`. */
   setCircle(longitude: number, latitude: number, radius: number, unitMeters: number): void {
-    this.#isCircle = true;
+    this.#shape = CIRCLE;
     this.#radiusMeters = radius * unitMeters;
     this.#setArea(longitude, latitude, radius, radius, radius * unitMeters, unitMeters);
   }
@@ -58,7 +68,7 @@ export class GeoSearch {
     height: number,
     unitMeters: number,
   ): void {
-    this.#isCircle = false;
+    this.#shape = BOX;
     this.#widthMeters = width * unitMeters;
     this.#heightMeters = height * unitMeters;
     const x = width / 2;
@@ -67,15 +77,74 @@ export class GeoSearch {
     this.#setArea(longitude, latitude, x, y, corner, unitMeters);
   }
 
+  /**
+   * Searches a polygon: longitude and latitude of each corner. The array must stay as it is. Distances are
+   * from the mean of the corners on the globe.
+   */
+  setPolygon(corners: Float64Array, count: number): void {
+    this.#shape = POLYGON;
+    this.#corners = corners;
+    this.#cornerCount = count;
+    let [west, south, east, north] = [LONGITUDE_MAX, LATITUDE_MAX, -LONGITUDE_MAX, -LATITUDE_MAX];
+    let [x, y, z] = [0, 0, 0];
+    for (let i = 0; i < count; i++) {
+      const longitude = corners[i * 2]!;
+      const latitude = corners[i * 2 + 1]!;
+      west = Math.min(west, longitude);
+      east = Math.max(east, longitude);
+      south = Math.min(south, latitude);
+      north = Math.max(north, latitude);
+      const onEquator = Math.cos(toRadians(latitude));
+      x += onEquator * Math.cos(toRadians(longitude));
+      y += onEquator * Math.sin(toRadians(longitude));
+      z += Math.sin(toRadians(latitude));
+    }
+    const longitude = toDegrees(Math.atan2(y, x));
+    // The map ends before the poles.
+    const mean = toDegrees(Math.atan2(z, Math.sqrt(x * x + y * y)));
+    const latitude = Math.min(Math.max(mean, -LATITUDE_MAX), LATITUDE_MAX);
+    this.#longitude = longitude;
+    this.#latitude = latitude;
+    const reachMeters = Math.max(
+      distance(longitude, latitude, west, north),
+      distance(longitude, latitude, east, north),
+      distance(longitude, latitude, west, south),
+      distance(longitude, latitude, east, south),
+    );
+    this.#setCells(reachMeters, west, east, south, north);
+  }
+
   /** Meters from the centre to a point; -1 if the point is outside. */
   distanceTo(longitude: number, latitude: number): number {
-    if (!this.#isCircle) {
+    const shape = this.#shape;
+    if (shape === CIRCLE) {
+      const up = latitudeDistance(latitude, this.#latitude);
+      if (up > this.#radiusMeters * SURELY) return -1;
+    } else if (shape === BOX) {
       if (latitudeDistance(latitude, this.#latitude) > this.#heightMeters / 2) return -1;
       const sideways = distance(longitude, latitude, this.#longitude, latitude);
       if (sideways > this.#widthMeters / 2) return -1;
-    }
+    } else if (!this.#isInPolygon(longitude, latitude)) return -1;
     const meters = distance(this.#longitude, this.#latitude, longitude, latitude);
-    return this.#isCircle && meters > this.#radiusMeters ? -1 : meters;
+    return shape === CIRCLE && meters > this.#radiusMeters ? -1 : meters;
+  }
+
+  /** Whether a line from the point eastwards crosses an odd number of sides. */
+  #isInPolygon(longitude: number, latitude: number): boolean {
+    const corners = this.#corners;
+    let isInside = false;
+    let before = (this.#cornerCount - 1) * 2;
+    for (let at = 0; at < this.#cornerCount * 2; at += 2) {
+      const x = corners[at]!;
+      const y = corners[at + 1]!;
+      const beforeY = corners[before + 1]!;
+      if (y > latitude !== beforeY > latitude) {
+        const crossing = ((corners[before]! - x) * (latitude - y)) / (beforeY - y) + x;
+        if (longitude < crossing) isInside = !isInside;
+      }
+      before = at;
+    }
+    return isInside;
   }
 
   /** `x` and `y`: how far the area reaches sideways and up, in units of `unitMeters`. */
@@ -97,7 +166,12 @@ export class GeoSearch {
     const east = longitude + side;
     const south = latitude - up;
     const north = latitude + up;
+    this.#setCells(reachMeters, west, east, south, north);
+  }
 
+  #setCells(reachMeters: number, west: number, east: number, south: number, north: number): void {
+    const longitude = this.#longitude;
+    const latitude = this.#latitude;
     let step = stepFor(reachMeters, latitude);
     if (step > 1 && !this.#covers(step, west, east, south, north)) step--;
     const row = intervalOf(latitude, LATITUDE_MAX, step);

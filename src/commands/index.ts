@@ -6,6 +6,8 @@ import { CLUSTER_COMMANDS } from "./cluster.ts";
 import { CONNECTION_COMMANDS } from "./connection.ts";
 import { DEBUG_COMMAND_SPECS } from "./debug.ts";
 import { EXPIRY_COMMANDS } from "./expiry.ts";
+import { GEO_COMMANDS } from "./geo.ts";
+import { GEO_AREA_COMMANDS } from "./geo-areas.ts";
 import { HYPERLOGLOG_COMMANDS } from "./hyperloglog.ts";
 import { INTROSPECTION_COMMANDS } from "./introspection.ts";
 import { KEY_COMMANDS } from "./keys.ts";
@@ -34,6 +36,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...HYPERLOGLOG_COMMANDS,
   ...SET_COMMANDS,
   ...SET_DRAW_COMMANDS,
+  ...GEO_COMMANDS,
+  ...GEO_AREA_COMMANDS,
   ...KEY_COMMANDS,
   ...EXPIRY_COMMANDS,
   ...CONNECTION_COMMANDS,

@@ -22,7 +22,8 @@ import { type Argument, parseSyntax } from "./spec/syntax.ts";
 
 /** First key, last key and step as in Redis's older description of keys. */
 function legacyKeys(command: CommandView): readonly [number, number, number] {
-  const specs = command.spec.keys ?? [];
+  const all = command.spec.keys ?? [];
+  const specs = all.filter((spec) => spec.behind === undefined && !spec.unknown);
   if (specs.length === 0 || specs.some((spec) => spec.keynum)) return [0, 0, 0];
   const last = specs.at(-1)!;
   const lastKey = last.last ?? 0;
@@ -50,10 +51,25 @@ function replyKeySpec(c: Context, spec: KeySpec): void {
   for (const flag of flags) reply.simple(flag);
   reply.text("begin_search");
   reply.map(2);
-  replyTexts(c, ["type", "index", "spec"]);
-  replyNumbers(c, { index: spec.at });
+  if (spec.unknown) {
+    replyTexts(c, ["type", "unknown", "spec"]);
+    reply.map(0);
+  } else if (spec.behind !== undefined) {
+    replyTexts(c, ["type", "keyword", "spec"]);
+    reply.map(2);
+    replyTexts(c, ["keyword", spec.behind.toUpperCase(), "startfrom"]);
+    reply.integer(spec.at);
+  } else {
+    replyTexts(c, ["type", "index", "spec"]);
+    replyNumbers(c, { index: spec.at });
+  }
   reply.text("find_keys");
   reply.map(2);
+  if (spec.unknown) {
+    replyTexts(c, ["type", "unknown", "spec"]);
+    reply.map(0);
+    return;
+  }
   replyTexts(c, ["type", spec.keynum ? "keynum" : "range", "spec"]);
   if (spec.keynum) replyNumbers(c, { keynumidx: 0, firstkey: 1, keystep: 1 });
   else replyNumbers(c, { lastkey: spec.last ?? 0, keystep: spec.step ?? 1, limit: 0 });

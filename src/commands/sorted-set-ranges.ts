@@ -244,20 +244,20 @@ function zremrange(c: Context, by: By): void {
   c.reply.integer(count);
 }
 
-/** Makes a set that no key has yet the value of the key in argument 1, or removes the key if the set is empty. */
-export function storeSet(c: Context, set: SortedSet, event: string): void {
+/** Makes a set that no key has yet the value of the key in argument `index`, or removes the key if the set is empty. */
+export function storeSet(c: Context, set: SortedSet, event: string, index = 1): void {
   const { bytes, length, start } = c.args;
   const count = set.length;
-  const present = c.lookupWrite(1);
+  const present = c.lookupWrite(index);
   if (count > 0) {
-    set.replace(c.db, present, bytes, start[1]!, length[1]!);
-    c.changed(ZSET_EVENT, event, 1);
+    set.replace(c.db, present, bytes, start[index]!, length[index]!);
+    c.changed(ZSET_EVENT, event, index);
     c.dirty++;
   } else {
     set.discard();
     if (present !== 0) {
       c.db.remove(present);
-      c.changed(GENERIC_EVENT, "del", 1);
+      c.changed(GENERIC_EVENT, "del", index);
       c.dirty++;
     }
   }

@@ -38,7 +38,7 @@ export function replyCount(c: Context, count: number, scored: boolean): void {
 }
 
 /** Goes to the member in argument `index`; returns whether it is there. */
-function findMember(c: Context, set: SortedSet, index: number): boolean {
+export function findMember(c: Context, set: SortedSet, index: number): boolean {
   const { args } = c;
   return set.find(args.bytes, args.start[index]!, args.length[index]!);
 }
@@ -52,15 +52,21 @@ export function openOrNull(c: Context): SortedSet | null | undefined {
 
 // ── ZADD, ZINCRBY ────────────────────────────────────────────────────────────────────────────
 
-const NX = 1;
-const XX = 2;
+export const NX = 1;
+export const XX = 2;
 const GT = 4;
 const LT = 8;
-const CH = 16;
+export const CH = 16;
 const INCR = 32;
 
 /** Scores that have been read: all must be sound before the first member is added. */
 let scores = new Float64Array(64);
+
+/** Room for that many scores, which `addMembers` then reads. */
+export function scoresToAdd(count: number): Float64Array {
+  if (scores.length < count) scores = new Float64Array(count * 2);
+  return scores;
+}
 
 function optionAt(c: Context, index: number): number {
   const { args } = c;
@@ -103,7 +109,7 @@ function add(c: Context, given: number): void {
     c.reply.error(ONE_INCREMENT);
     return;
   }
-  if (scores.length < pairs) scores = new Float64Array(pairs * 2);
+  scoresToAdd(pairs);
   for (let i = 0; i < pairs; i++) {
     const at = first + i * 2;
     const score = parseDouble(args.bytes, args.start[at]!, args.length[at]!);
@@ -111,11 +117,23 @@ function add(c: Context, given: number): void {
       c.reply.error(errors.NOT_A_FLOAT);
       return;
     }
-    if (args.length[at + 1]! > MEMBER_BYTES_MAX) {
-      c.reply.error(errors.STRING_TOO_LONG);
-      return;
-    }
     scores[i] = score;
+  }
+  addMembers(c, options, first + 1, 2, pairs);
+}
+
+/** Adds the member in argument `first`, and in every `step`th one behind it, with the scores that have been read. */
+export function addMembers(
+  c: Context,
+  options: number,
+  first: number,
+  step: number,
+  count: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    if (c.args.length[first + i * step]! <= MEMBER_BYTES_MAX) continue;
+    c.reply.error(errors.STRING_TOO_LONG);
+    return;
   }
   const ref = c.lookupWrite(1);
   if (!c.isSortedSet(ref)) return;
@@ -124,7 +142,7 @@ function add(c: Context, given: number): void {
     else c.reply.integer(0);
     return;
   }
-  addPairs(c, ref, options, first, pairs);
+  addTo(c, ref, options, first, step, count);
 }
 
 /** The score last set: the reply to an increment. */
@@ -137,15 +155,22 @@ const UPDATED = 2;
 const SAME = 3;
 const NO_NUMBER = 4;
 
-function addPairs(c: Context, ref: number, options: number, first: number, pairs: number): void {
+function addTo(
+  c: Context,
+  ref: number,
+  options: number,
+  first: number,
+  step: number,
+  count: number,
+): void {
   const { sortedSets } = c.keyspace;
   const set = ref === 0 ? sortedSets.create() : sortedSets.openToWrite(c.db, ref);
   let added = 0;
   let updated = 0;
   let done = 0;
   try {
-    for (let i = 0; i < pairs; i++) {
-      const outcome = addOne(c, set, options, scores[i]!, first + i * 2 + 1);
+    for (let i = 0; i < count; i++) {
+      const outcome = addOne(c, set, options, scores[i]!, first + i * step);
       if (outcome === NO_NUMBER) {
         c.reply.error(NOT_A_NUMBER);
         return;

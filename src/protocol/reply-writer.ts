@@ -315,6 +315,12 @@ export class ReplyWriter {
     this.at = end + 2;
   }
 
+  /** The text of a double. */
+  doubleText(text: string): void {
+    if (this.protocol === 3) this.#line(44, text);
+    else this.text(text);
+  }
+
   /** An integer of any size. */
   bigNumber(digits: string): void {
     if (this.protocol === 3) this.#line(40, digits);

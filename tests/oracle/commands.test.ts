@@ -58,6 +58,12 @@ function fieldsOfInfo(info: Value): Fields | null {
   return Object.fromEntries(INFO_FIELDS.map((name, i) => [name, info[i]!]));
 }
 
+const GEO_NAMES = {
+  count: "count-block",
+  "COUNT count": "count",
+  "FROMLONLAT longitude_latitude": "fromlonlat",
+};
+
 /** Argument names that Redis 7.2 changed, by command: the new name by the old one. */
 const NAMES_72: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   lcs: { "MINMATCHLEN len": "min-match-len" },
@@ -82,10 +88,58 @@ const NAMES_72: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "INCRBY encoding_offset_increment": "incrby-block",
   },
   bitfield_ro: { "GET encoding_offset": "get-block" },
+  geoadd: { longitude_latitude_member: "data" },
+  geosearch: GEO_NAMES,
+  geosearchstore: GEO_NAMES,
+  georadius: GEO_NAMES,
+  georadius_ro: GEO_NAMES,
+  georadiusbymember: GEO_NAMES,
+  georadiusbymember_ro: GEO_NAMES,
 };
 
-/** Arguments that Redis 7.2 describes otherwise. */
-const ARGUMENTS_72: Readonly<Record<string, (argument: Fields) => Fields>> = {
+function mayBeMissing(argument: Fields): Fields {
+  return { ...argument, flags: { set: ["multiple", "optional"] } };
+}
+
+/** STORE and STOREDIST are a choice. */
+function eitherStore(argument: Fields): Fields {
+  const key = (name: string, token: string, spec: number) => ({
+    name,
+    type: "key",
+    token,
+    key_spec_index: spec,
+  });
+  return {
+    name: "store",
+    type: "oneof",
+    flags: argument.flags!,
+    arguments: [key("storekey", "STORE", 1), key("storedistkey", "STOREDIST", 2)],
+  };
+}
+
+/** Valkey has had polygons since 9.0. */
+function withPolygon(argument: Fields): Fields {
+  const corners: Fields = {
+    name: "vertex",
+    type: "block",
+    flags: { set: ["multiple"] },
+    arguments: ["longitude", "latitude"].map((name) => ({ name, type: "double" })),
+  };
+  const count: Fields = { name: "num-vertices", type: "integer", token: "BYPOLYGON" };
+  const polygon: Fields = { name: "polygon", type: "block", arguments: [count, corners] };
+  return { ...argument, arguments: [...(argument.arguments as Fields[]), polygon] };
+}
+
+/** Arguments that Redis 7.2 describes otherwise: none or another one in place of each. */
+const ARGUMENTS_72: Readonly<Record<string, (argument: Fields) => Fields | Fields[]>> = {
+  "geohash member": mayBeMissing,
+  "geopos member": mayBeMissing,
+  "geosearch by": withPolygon,
+  "geosearchstore by": withPolygon,
+  "georadius STORE key": eitherStore,
+  "georadius STOREDIST key": () => [],
+  "georadiusbymember STORE key": eitherStore,
+  "georadiusbymember STOREDIST key": () => [],
   // A choice of two words, no free text.
   "client|kill SKIPME yes/no": ({ type: _, ...argument }) => ({
     ...argument,
@@ -148,7 +202,7 @@ const DOCS_FIELDS = ["since", "group", "doc_flags", "deprecated_since", "replace
 
 /** The documented arguments as far as they are compared, in the words of Redis 7.2. */
 function argumentsOf(command: string, items: Value | undefined, isRedis: boolean): Value[] {
-  return ((items ?? []) as Fields[]).map((item) => {
+  return ((items ?? []) as Fields[]).flatMap((item) => {
     const argument: Fields = {};
     for (const field of ["name", "type", "token", "flags", "key_spec_index"]) {
       if (item[field] !== undefined) argument[field] = item[field];

@@ -38,6 +38,8 @@ export const NOT_MIRRORED: readonly string[] = [
   "commands/debug.ts",
   "commands/events.ts",
   "commands/expiry.ts",
+  "commands/geo-areas.ts",
+  "commands/geo.ts",
   "commands/help.ts",
   "commands/index.ts",
   "commands/introspection.ts",

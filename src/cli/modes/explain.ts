@@ -22,6 +22,8 @@ function builtInFacts(doc: CommandDoc): Facts {
   const spec = COMMANDS.find((one) => one.name === name);
   const found = sub === undefined ? spec : spec?.subcommands?.find((one) => one.name === sub);
   const keys = (found?.keys ?? []).map((key) => {
+    if (key.behind !== undefined) return `behind ${key.behind.toUpperCase()} (${key.flags})`;
+    if (key.unknown) return `keys that depend on the data (${key.flags})`;
     const where = key.keynum
       ? `as many as argument ${key.at} says`
       : key.last === undefined || key.last === 0

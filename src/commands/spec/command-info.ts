@@ -15,6 +15,7 @@ export interface CommandInfo {
     | "hyperloglog"
     | "sorted-set"
     | "set"
+    | "geo"
     | "generic"
     | "connection"
     | "server"

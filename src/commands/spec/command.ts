@@ -25,6 +25,7 @@ const GROUP_CATEGORIES: Readonly<Partial<Record<CommandInfo["group"], string>>> 
   bitmap: "bitmap",
   hyperloglog: "hyperloglog",
   "sorted-set": "sortedset",
+  geo: "geo",
   connection: "connection",
   transactions: "transaction",
 };

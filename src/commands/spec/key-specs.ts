@@ -5,13 +5,19 @@ import type { Request } from "../../protocol/request.ts";
 export interface KeySpec {
   /** Flags such as "RW access update". */
   readonly flags: string;
-  /** Index of the first key, or of the number of keys if `keynum`. */
+  /** Index of the first key, or of the number of keys if `keynum`, or where `behind` is looked for. */
   readonly at: number;
   /** Index of the last key relative to the first; negative counts from the end of the arguments. */
   readonly last?: number;
   readonly step?: number;
   /** The argument at `at` is the number of keys behind it. */
   readonly keynum?: boolean;
+  /** The key is the argument behind the last such option (in lower case); no key without it. */
+  readonly behind?: string;
+  /** Options that take arguments, and how many: none of those is what `behind` says. */
+  readonly skips?: Readonly<Record<string, number>>;
+  /** COMMAND INFO calls the place of the key unknown, as Redis does; without `behind` it is. */
+  readonly unknown?: true;
   readonly notes?: string;
   /** Other flags for a call that lacks an option (in lower case) from argument `from` on. */
   readonly without?: { readonly option: string; readonly from: number; readonly flags: string };
@@ -79,6 +85,9 @@ export interface KeyPlace {
   readonly last: number;
   readonly step: number;
   readonly keynum: boolean;
+  /** "" for none. */
+  readonly behind: string;
+  readonly skips: readonly (readonly [option: string, count: number])[];
   readonly bits: number;
   /** An option without which `bitsWithoutOption` hold; "" for none. */
   readonly option: string;
@@ -87,11 +96,14 @@ export interface KeyPlace {
 }
 
 export function placesOf(specs: readonly KeySpec[]): readonly KeyPlace[] {
-  return specs.map(({ at, flags, keynum, last, step, without }) => ({
+  const known = specs.filter((spec) => !spec.unknown || spec.behind !== undefined);
+  return known.map(({ at, behind, flags, keynum, last, skips, step, without }) => ({
     at,
     last: last ?? 0,
     step: step ?? 1,
     keynum: keynum ?? false,
+    behind: behind ?? "",
+    skips: Object.entries(skips ?? {}),
     bits: flagBits(flags),
     option: without?.option ?? "",
     optionFrom: without?.from ?? 0,
@@ -138,7 +150,11 @@ export function forEachKey(
     const place = keys[i]!;
     let first = place.at;
     let last = place.last < 0 ? count + place.last : first + place.last;
-    if (place.keynum) {
+    if (place.behind !== "") {
+      first = indexBehind(request, nameIndex + place.at, place) - nameIndex;
+      if (first < 0) continue;
+      last = first;
+    } else if (place.keynum) {
       const keynum = smallNumber(request, nameIndex + first);
       last = first + keynum;
       first++;
@@ -153,6 +169,24 @@ export function forEachKey(
     }
   }
   return KEYS_FOUND;
+}
+
+/** The index of the argument behind the last such option; -1 without one. */
+function indexBehind(request: Request, from: number, { behind, skips }: KeyPlace): number {
+  let index = -1;
+  for (let i = from; i < request.count; i++) {
+    if (request.is(i, behind) && i + 1 < request.count) index = i + 1;
+    i += argumentsOf(request, i, skips);
+  }
+  return index;
+}
+
+function argumentsOf(request: Request, index: number, options: KeyPlace["skips"]): number {
+  for (let i = 0; i < options.length; i++) {
+    const [option, count] = options[i]!;
+    if (request.is(index, option)) return count;
+  }
+  return 0;
 }
 
 function hasOption(request: Request, from: number, option: string): boolean {

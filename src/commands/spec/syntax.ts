@@ -11,6 +11,7 @@
  *     {name: a b}            several that go together; [name: a b] the same, optional
  *     [TYPE name: a | b]     any of these groups behind a token
  *     name~shown             what people read in place of the name
+ *     name@1                 of which of the command's key specifications a pattern is
  *     …  ...                 may be repeated; ...! with its token each time
  *
  * Parsed only when somebody asks for COMMAND DOCS or help.
@@ -110,9 +111,11 @@ class Parser {
       this.#at++;
       return { ...this.#word(next), token: word };
     }
-    const [plain, shown] = word.split("~") as [string, string?];
+    const [rest, keySpec] = word.split("@") as [string, string?];
+    const [plain, shown] = rest.split("~") as [string, string?];
     const [name, type] = plain.split("/") as [string, ArgumentType?];
     const item = argument(name, type ?? TYPES[name] ?? "string");
+    if (keySpec !== undefined) item.keySpec = Number(keySpec);
     return shown === undefined ? item : { ...item, shown };
   }
 
@@ -156,7 +159,8 @@ export function parseSyntax(syntax: string, keySpecs: number): Argument[] {
   let next = 0;
   const number = (list: readonly Argument[]) => {
     for (const item of list) {
-      if (item.type === "key") item.keySpec = Math.min(next++, keySpecs - 1);
+      if (item.keySpec !== undefined) next = item.keySpec + 1;
+      else if (item.type === "key") item.keySpec = Math.min(next++, keySpecs - 1);
       if (item.arguments) number(item.arguments);
     }
   };

@@ -72,6 +72,8 @@ export class SortedSet implements Collection {
   /** The place: the member's entry or record. */
   #at = 0;
   #record = 0;
+  /** Where `nextScore` was: valid until the set changes. */
+  place = 0;
   /** The member's score, at the place or where `readNext` was. */
   score = 0;
   /** What `read`, `readNext` and `readPrevious` found. Its bytes are valid until the set changes. */
@@ -240,6 +242,13 @@ export class SortedSet implements Collection {
     return true;
   }
 
+  /** The same for the member that another set has read. */
+  findMemberOf(other: SortedSet): boolean {
+    const { bytes, from, isInteger, length } = other.member;
+    if (!isInteger) return this.find(bytes, from, length);
+    return this.find(other.#memberCopy, 0, other.#copyMember());
+  }
+
   /** How many members come before the one at the place, which `find` found. */
   rank(): number {
     if (this.#form === RANKED) return this.#tree.seek(this.#root, this.score, this.#record);
@@ -269,6 +278,26 @@ export class SortedSet implements Collection {
     }
     this.readRecord(this.#tree.ref);
     this.#tree.stepNext();
+  }
+
+  /** The score where `seek` went, whose member `readPlace` reads from `place`; goes to the next member. */
+  nextScore(): number {
+    if (this.#form === PACKED) {
+      this.place = this.#at;
+      this.#at = this.#readScore(this.#packed.next(this.#at));
+      return this.score;
+    }
+    const tree = this.#tree;
+    this.place = tree.ref;
+    const { score } = tree;
+    tree.stepNext();
+    return score;
+  }
+
+  /** Reads the member at a place that `nextScore` was at. */
+  readPlace(place: number): void {
+    if (this.#form === PACKED) this.#readScore(this.#packed.read(place, this.member));
+    else this.readRecord(place);
   }
 
   /** Reads the member where `seek` went, and goes to the one before. */
