@@ -12,7 +12,7 @@ import * as errors from "../protocol/errors.ts";
 import type { ReplyWriter } from "../protocol/reply-writer.ts";
 import { Request } from "../protocol/request.ts";
 import type { Database } from "../store/database.ts";
-import { isInteger, LIST, SET, STRING, ZSET } from "../store/entry.ts";
+import { HASH, isInteger, LIST, SET, STRING, ZSET } from "../store/entry.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Collection } from "../store/value-type.ts";
 import { GENERIC_EVENT } from "./events.ts";
@@ -157,6 +157,10 @@ export class Context<C extends Client = Client> {
 
   isSet(ref: number): boolean {
     return this.#isType(ref, SET);
+  }
+
+  isHash(ref: number): boolean {
+    return this.#isType(ref, HASH);
   }
 
   #isType(ref: number, type: number): boolean {

@@ -7,6 +7,7 @@ export const STRING_EVENT = 8;
 export const LIST_EVENT = 16;
 export const ZSET_EVENT = 1024;
 export const SET_EVENT = 256;
+export const HASH_EVENT = 512;
 export const EXPIRED_EVENT = 32;
 export const MISS_EVENT = 64;
 export const NEW_EVENT = 128;
@@ -17,7 +18,7 @@ const LETTERS: readonly (readonly [string, number])[] = [
   ["$", STRING_EVENT],
   ["l", LIST_EVENT],
   ["s", SET_EVENT],
-  ["h", 512],
+  ["h", HASH_EVENT],
   ["z", ZSET_EVENT],
   ["x", EXPIRED_EVENT],
   ["e", 2048],

@@ -8,6 +8,7 @@ import { DEBUG_COMMAND_SPECS } from "./debug.ts";
 import { EXPIRY_COMMANDS } from "./expiry.ts";
 import { GEO_COMMANDS } from "./geo.ts";
 import { GEO_AREA_COMMANDS } from "./geo-areas.ts";
+import { HASH_COMMANDS } from "./hashes.ts";
 import { HYPERLOGLOG_COMMANDS } from "./hyperloglog.ts";
 import { INTROSPECTION_COMMANDS } from "./introspection.ts";
 import { KEY_COMMANDS } from "./keys.ts";
@@ -38,6 +39,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...SET_DRAW_COMMANDS,
   ...GEO_COMMANDS,
   ...GEO_AREA_COMMANDS,
+  ...HASH_COMMANDS,
   ...KEY_COMMANDS,
   ...EXPIRY_COMMANDS,
   ...CONNECTION_COMMANDS,

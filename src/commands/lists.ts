@@ -15,11 +15,6 @@ function given(c: Context, list: List, index: number): Element {
   return list.given.setText(args.bytes, args.start[index]!, args.length[index]!);
 }
 
-function replyElement(c: Context, { bytes, from, high, isInteger, length, low }: Element): void {
-  if (isInteger) c.reply.integerBulk(low, high);
-  else c.reply.bulk(bytes, from, length);
-}
-
 /** Whether every element from argument `from` on fits in a block; replies where one does not. */
 function elementsFit(c: Context, from: number): boolean {
   for (let i = from; i < c.args.count; i++) {
@@ -74,7 +69,7 @@ function takeBack(c: Context, list: List, had: number, atHead: boolean): void {
 function popOne(c: Context, list: List, atHead: boolean): void {
   list.seek(atHead ? 0 : list.length - 1);
   list.read(list.element);
-  replyElement(c, list.element);
+  c.replyElement(list.element);
   if (atHead) list.popHead();
   else list.popTail();
 }
@@ -212,7 +207,7 @@ export function move(c: Context, fromHead: boolean, toHead: boolean): boolean {
   const { element } = from;
   from.seek(fromHead ? 0 : from.length - 1);
   from.read(element);
-  replyElement(c, element);
+  c.replyElement(element);
   element.prepare();
   c.dirty++;
   if (source === target) {
@@ -277,7 +272,7 @@ function lindex(c: Context): void {
   }
   list.seek(index);
   list.read(list.element);
-  replyElement(c, list.element);
+  c.replyElement(list.element);
 }
 
 function lrange(c: Context): void {
@@ -304,7 +299,7 @@ function lrange(c: Context): void {
   const { element } = list;
   for (let i = 0; i < count; i++) {
     list.readNext(element);
-    replyElement(c, element);
+    c.replyElement(element);
   }
 }
 

@@ -14,7 +14,7 @@ import type { Hash } from "../base/key-hash.ts";
 import type { Random } from "../base/random.ts";
 import type { BlockGuard } from "./block-guard.ts";
 import { type Heap, SEGMENT_SHIFT, UNIT_MASK } from "./heap.ts";
-import { FLAG_BYTES, KEY_LENGTH_WORD, META_WORD } from "./record.ts";
+import { FLAG_BYTES, KEY_LENGTH_WORD, META_WORD, VALUE_WORD } from "./record.ts";
 import { Table } from "./table.ts";
 
 export class MemberTable {
@@ -175,6 +175,15 @@ export class MemberTable {
 
   tailAt(record: number): number {
     return this.memberAt(record) + this.memberLength(record);
+  }
+
+  /** The owner's word. */
+  wordOf(record: number): number {
+    return this.#word(record, VALUE_WORD);
+  }
+
+  setWord(record: number, value: number): void {
+    this.#setWord(record, VALUE_WORD, value);
   }
 
   #word(record: number, word: number): number {

@@ -108,6 +108,13 @@ const COPIES: readonly (readonly [readonly DirectiveName[], (parts: ConfiguredPa
     },
   ],
   [
+    ["hash-max-listpack-entries", "hash-max-listpack-value"],
+    ({ config, keyspace }) => {
+      keyspace.hashes.limit.entries = config.number("hash-max-listpack-entries");
+      keyspace.hashes.limit.bytes = config.number("hash-max-listpack-value");
+    },
+  ],
+  [
     ["slowlog-log-slower-than"],
     ({ config, slowlog }) => {
       const usec = config.number("slowlog-log-slower-than");

@@ -13,6 +13,7 @@ export const STRING = 0 << 5;
 export const LIST = 1 << 5;
 export const ZSET = 3 << 5;
 export const SET = 2 << 5;
+export const HASH = 4 << 5;
 export const TYPE_MASK = 7 << 5;
 /** Whether a walk has passed the entry: see walk.ts. */
 export const MARK = 0x08;

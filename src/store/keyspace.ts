@@ -4,6 +4,7 @@ import { SEGMENT_SHIFT, UNIT_MASK } from "../memory/heap.ts";
 import { Database } from "./database.ts";
 import { hasExpiry, MARK } from "./entry.ts";
 import { type EntryGuard, ROOT_WORDS, Space, type SpaceOptions, TABLE, WHEEL } from "./space.ts";
+import type { Hashes } from "./types/hashes.ts";
 import { createTypes, type Types } from "./types/index.ts";
 import type { Lists } from "./types/lists.ts";
 import type { Sets } from "./types/sets.ts";
@@ -17,6 +18,7 @@ export class Keyspace extends Space {
   readonly lists: Lists;
   readonly sortedSets: SortedSets;
   readonly sets: Sets;
+  readonly hashes: Hashes;
 
   constructor(options: SpaceOptions) {
     super(options);
@@ -26,6 +28,7 @@ export class Keyspace extends Space {
     this.lists = types.list;
     this.sortedSets = types.zset;
     this.sets = types.set;
+    this.hashes = types.hash;
     for (let i = 0; i < options.databases; i++) {
       this.roots[i * ROOT_WORDS + TABLE] = this.table.create();
       this.databases.push(new Database(this, i));

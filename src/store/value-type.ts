@@ -7,7 +7,7 @@ import type { BlockGuard } from "../memory/block-guard.ts";
 import type { ValueDigest } from "./value-digest.ts";
 
 /** The types' numbers in an entry's meta, and in Redis's DEBUG DIGEST. */
-export const TYPE_NUMBERS = { string: 0, list: 1, set: 2, zset: 3 } as const;
+export const TYPE_NUMBERS = { string: 0, list: 1, set: 2, zset: 3, hash: 4 } as const;
 export type TypeName = keyof typeof TYPE_NUMBERS;
 export const TYPE_NAMES = Object.keys(TYPE_NUMBERS) as readonly TypeName[];
 

@@ -16,6 +16,7 @@ export interface CommandInfo {
     | "sorted-set"
     | "set"
     | "geo"
+    | "hash"
     | "generic"
     | "connection"
     | "server"

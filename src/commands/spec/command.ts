@@ -22,6 +22,7 @@ const GROUP_CATEGORIES: Readonly<Partial<Record<CommandInfo["group"], string>>> 
   string: "string",
   list: "list",
   set: "set",
+  hash: "hash",
   bitmap: "bitmap",
   hyperloglog: "hyperloglog",
   "sorted-set": "sortedset",

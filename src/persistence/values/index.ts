@@ -1,6 +1,7 @@
 /** The forms of values in files: one object a type. A type that is missing here does not compile. */
 import { typeNumber } from "../../store/entry.ts";
 import { byTypeNumber, type TypeName } from "../../store/value-type.ts";
+import { HASH_FORMAT } from "./hash.ts";
 import { LIST_FORMAT } from "./list.ts";
 import { SET_FORMAT } from "./set.ts";
 import { ZSET_FORMAT } from "./sorted-set.ts";
@@ -12,6 +13,7 @@ export const VALUE_FORMATS: Readonly<Record<TypeName, ValueFormat>> = {
   list: LIST_FORMAT,
   zset: ZSET_FORMAT,
   set: SET_FORMAT,
+  hash: HASH_FORMAT,
 };
 
 const BY_NUMBER = byTypeNumber(VALUE_FORMATS);

@@ -4,7 +4,7 @@ import type { Random } from "../../../src/base/random.ts";
 import { NO_EXPIRY } from "../../../src/store/entry.ts";
 import { fits, runShort } from "../memory/lean-heap.ts";
 import { forSeeds, pick } from "../seeds.ts";
-import { Model, setSetLimits, typeOf } from "./model.ts";
+import { Model, setLimits, typeOf } from "./model.ts";
 import { operate } from "./operations.ts";
 
 // Long computations, also on a busy machine.
@@ -16,6 +16,7 @@ const { heap } = space;
 
 beforeEach(() => {
   space.lists.limit.set(-2);
+  space.hashes.limit.entries = 128;
   model.reset();
 });
 
@@ -30,6 +31,11 @@ const CHANGES: readonly ((random: Random) => void)[] = [
   (random) => model.addMembers(0, `set${random.below(5)}`, [`m${random.below(30)}`]),
   (random) => model.addMembers(0, `set${random.below(5)}`, [String(random.below(30) - 9)]),
   (random) => model.addMembers(0, `set${random.below(5)}`, ["long".repeat(random.below(60))]),
+  (random) => model.setFields(0, `hash${random.below(5)}`, [[`f${random.below(20)}`, "v"]]),
+  (random) => {
+    const long = "long".repeat(random.below(60));
+    model.setFields(0, `hash${random.below(5)}`, [[`f${random.below(20)}`, long]]);
+  },
   ...[0, 1].flatMap((to): ((random: Random) => void)[] => [
     withKey((random, key) => model.move(0, key, to, `moved${random.below(1000)}`)),
     withKey((random, key) => model.copy(0, key, to, `copied${random.below(1000)}`)),
@@ -55,7 +61,8 @@ describe("running out of memory", () => {
     forSeeds(60, (random) => {
       model.reset();
       space.lists.limit.set(pick(random, [-2, 2, 4]));
-      setSetLimits(space, random);
+      setLimits(space, random);
+      space.hashes.limit.entries = pick(random, [128, 4, 0]);
       for (let i = 0; i < 20; i++) model.set(0, `k${i}`, "value".repeat(random.below(10)));
       for (let i = random.below(60); i > 0; i--) operate(model, random);
       let failures = 0;

@@ -8,13 +8,14 @@ import { Clock } from "../../../src/base/clock.ts";
 import { Random } from "../../../src/base/random.ts";
 import type { Element } from "../../../src/memory/element.ts";
 import type { Database } from "../../../src/store/database.ts";
-import { KEEP_EXPIRY, LIST, NO_EXPIRY, SET } from "../../../src/store/entry.ts";
+import { HASH, KEEP_EXPIRY, LIST, NO_EXPIRY, SET } from "../../../src/store/entry.ts";
 import { Keyspace } from "../../../src/store/keyspace.ts";
+import type { OpenHash } from "../../../src/store/types/hashes.ts";
 import type { List } from "../../../src/store/types/lists.ts";
 import type { OpenSet } from "../../../src/store/types/sets.ts";
 
-/** A string, the elements of a list, the members of a set. */
-export type Data = string | readonly string[] | ReadonlySet<string>;
+/** A string, the elements of a list, the members of a set, the fields of a hash. */
+export type Data = string | readonly string[] | ReadonlySet<string> | ReadonlyMap<string, string>;
 
 export interface Value {
   readonly data: Data;
@@ -22,8 +23,9 @@ export interface Value {
   readonly expireAtMs: number;
 }
 
-export function typeOf(data: Data): "string" | "list" | "set" {
-  return typeof data === "string" ? "string" : data instanceof Set ? "set" : "list";
+export function typeOf(data: Data): "string" | "list" | "set" | "hash" {
+  if (typeof data === "string") return "string";
+  return data instanceof Set ? "set" : data instanceof Map ? "hash" : "list";
 }
 
 /** Keys of one database with their values. */
@@ -242,6 +244,49 @@ export class Model {
     else this.states[index]!.set(key, { ...old, data });
   }
 
+  /** HSET. */
+  setFields(index: number, key: string, pairs: readonly (readonly [string, string])[]): void {
+    const old = this.value(index, key);
+    const ref = this.look(index, key);
+    const db = this.database(index);
+    const { hashes } = this.space;
+    const hash = ref === 0 ? hashes.create() : hashes.openToWrite(db, ref);
+    const data = new Map((old?.data ?? []) as ReadonlyMap<string, string>);
+    try {
+      hash.expect(pairs.length);
+      for (const [field, value] of pairs) {
+        const bytes = latin1(field + value);
+        const isNew = hash.set(bytes, 0, field.length, bytes, field.length, value.length);
+        assert(isNew === !data.has(field), `${field} of ${key} is new`);
+        data.set(field, value);
+      }
+    } catch (error) {
+      if (ref === 0) hash.discard();
+      else hash.store();
+      throw error;
+    }
+    const name = latin1(key);
+    db.putBack(hash, name, 0, name.length);
+    this.states[index]!.set(key, { data, expireAtMs: old?.expireAtMs ?? -1 });
+  }
+
+  /** HDEL of fields of a hash that exists. */
+  removeFields(index: number, key: string, fields: readonly string[]): void {
+    const old = this.value(index, key)!;
+    const db = this.database(index);
+    const hash = this.space.hashes.openToWrite(db, this.look(index, key));
+    const data = new Map(old.data as ReadonlyMap<string, string>);
+    for (const field of fields) {
+      const isThere = hash.find(latin1(field), 0, field.length);
+      assert(isThere === data.delete(field), `${field} of ${key} exists`);
+      if (isThere) hash.remove();
+    }
+    const name = latin1(key);
+    db.putBack(hash, name, 0, name.length);
+    if (data.size === 0) this.states[index]!.delete(key);
+    else this.states[index]!.set(key, { ...old, data });
+  }
+
   remove(index: number, key: string): void {
     const ref = this.look(index, key);
     if (ref !== 0) this.database(index).remove(ref);
@@ -315,6 +360,7 @@ export class Model {
   #data(db: Database, ref: number): Data {
     if (db.typeOf(ref) === LIST) return textsOf(this.space.lists.open(ref));
     if (db.typeOf(ref) === SET) return membersOf(this.space.sets.open(ref));
+    if (db.typeOf(ref) === HASH) return fieldsOf(this.space.hashes.open(ref));
     const { bytes, from, length } = this.space.strings.open(ref);
     return latin1Text(bytes, from, from + length);
   }
@@ -377,6 +423,17 @@ export function membersOf(set: OpenSet): Set<string> {
   return members;
 }
 
+/** The fields of an open hash. */
+export function fieldsOf(hash: OpenHash): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (hash.rewind(); hash.next(); ) {
+    const field = elementText(hash.field);
+    assert(!fields.has(field), `${field} stands there twice`);
+    fields.set(field, elementText(hash.value));
+  }
+  return fields;
+}
+
 export function elementText(element: Element): string {
   const text = new Uint8Array(element.isInteger ? 20 : element.length);
   return latin1Text(text, 0, element.writeText(text, 0));
@@ -387,13 +444,17 @@ function sameData(a: Data, b: Data): boolean {
   if (a instanceof Set && b instanceof Set) {
     return a.size === b.size && [...a].every((member) => b.has(member));
   }
+  if (a instanceof Map && b instanceof Map) {
+    return a.size === b.size && [...a].every(([field, value]) => b.get(field) === value);
+  }
   const one = a as readonly string[];
   const other = b as readonly string[];
   return one.length === other.length && one.every((text, i) => text === other[i]);
 }
 
-/** Limits of small sets, so that few members reach every form. */
-export function setSetLimits({ sets }: Keyspace, random: Random): void {
+/** Limits of small forms, so that few elements reach every form. */
+export function setLimits({ hashes, sets }: Keyspace, random: Random): void {
+  hashes.limit.entries = [128, 4, 0][random.below(3)]!;
   sets.limit.ints = [512, 4, 0][random.below(3)]!;
   sets.limit.entries = [128, 4, 0][random.below(3)]!;
 }

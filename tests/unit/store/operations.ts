@@ -37,7 +37,7 @@ function randomDatabase(model: Model, random: Random): number {
 
 /** Does something with a key that exists, of the type that is asked for. */
 function withKey(
-  type: "string" | "list" | "set" | "any",
+  type: "string" | "list" | "set" | "hash" | "any",
   work: (model: Model, random: Random, index: number, key: string) => void,
 ): Operation {
   return (model, random) => {
@@ -82,6 +82,19 @@ const addMembers: Operation = (model, random) => {
   model.addMembers(index, key, members);
 };
 
+const setFields: Operation = (model, random) => {
+  const index = randomDatabase(model, random);
+  const key = randomKey(random);
+  const value = model.value(index, key);
+  if (value !== undefined && typeOf(value.data) !== "hash") return;
+  const count = random.below(12) === 0 ? 100 : 1 + random.below(4);
+  const pairs = Array.from(
+    { length: count },
+    () => [`f${random.below(150)}`, randomText(random).slice(0, 3000)] as const,
+  );
+  model.setFields(index, key, pairs);
+};
+
 export const OPERATIONS: readonly Operation[] = [
   withKey("string", (model, random, index, key) => {
     const { length } = model.value(index, key)!.data as string;
@@ -95,6 +108,8 @@ export const OPERATIONS: readonly Operation[] = [
   push,
   addMembers,
   addMembers,
+  setFields,
+  setFields,
   (model, random) => {
     const value = model.value(0, "counter")?.data ?? "";
     if (typeof value === "string") model.setInteger(0, "counter", random.int32());
@@ -123,6 +138,12 @@ export const OPERATIONS: readonly Operation[] = [
   }),
   withKey("set", (model, random, index, key) => {
     model.popMembers(index, key, 1 + random.below(random.below(10) === 0 ? 200 : 3));
+  }),
+  withKey("hash", (model, random, index, key) => {
+    const fields = [...(model.value(index, key)!.data as ReadonlyMap<string, string>).keys()];
+    const count = 1 + random.below(random.below(10) === 0 ? fields.length : 3);
+    const taken = Array.from({ length: count }, () => pick(random, fields));
+    model.removeFields(index, key, ["none", ...taken]);
   }),
   withKey("any", (model, _, index, key) => model.remove(index, key)),
   withKey("any", (model, random, index, key) => {

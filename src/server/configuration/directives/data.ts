@@ -77,6 +77,16 @@ export const DATA = {
     memory(3000),
     "bytes up to which a HyperLogLog keeps its sparse form",
   ),
+  "hash-max-listpack-entries": directive(
+    integer(512, { min: 0, max: INT64_MAX }),
+    "fields up to which a hash is stored in its small form",
+    { aliases: ["hash-max-ziplist-entries"] },
+  ),
+  "hash-max-listpack-value": directive(
+    memory(64),
+    "bytes of a field or value up to which a hash is stored in its small form",
+    { aliases: ["hash-max-ziplist-value"] },
+  ),
   "notify-keyspace-events": directive(
     {
       ...eventClasses,

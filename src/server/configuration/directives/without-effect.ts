@@ -82,8 +82,6 @@ export const WITHOUT_EFFECT = {
   ),
 
   // ── Forms of values ────────────────────────────────────────────────────────────────────────
-  "hash-max-listpack-entries": idle(long(512), FORM, "hash-max-ziplist-entries"),
-  "hash-max-listpack-value": idle(memory(64), FORM, "hash-max-ziplist-value"),
   "stream-node-max-bytes": idle(memory(4096), FORM),
   "stream-node-max-entries": idle(long(100), FORM),
   "list-compress-depth": idle(integer(0), "StormDB does not compress lists in memory"),

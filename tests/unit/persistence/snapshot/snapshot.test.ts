@@ -9,7 +9,7 @@ import { READY, RequestParser } from "../../../../src/protocol/request-parser.ts
 import { digestOfAll } from "../../../../src/store/digest.ts";
 import { Keyspace } from "../../../../src/store/keyspace.ts";
 import { forSeeds, pick } from "../../seeds.ts";
-import { Model, type State, setSetLimits, type Value } from "../../store/model.ts";
+import { Model, type State, setLimits, type Value } from "../../store/model.ts";
 import { operate } from "../../store/operations.ts";
 
 const model = new Model();
@@ -23,6 +23,7 @@ const loaded = new Keyspace({
 
 beforeEach(() => {
   space.lists.limit.set(-2);
+  space.hashes.limit.entries = 128;
   model.reset();
 });
 
@@ -87,6 +88,13 @@ function stateOfCommands(file: Uint8Array): State[] {
         expect(values.length).toBeLessThanOrEqual(64);
         state.set(key!, { ...old, data: new Set([...(old.data as Set<string>), ...values]) });
         break;
+      case "HMSET": {
+        expect(values.length).toBeLessThanOrEqual(128);
+        const fields = new Map(old.data as ReadonlyMap<string, string>);
+        for (let i = 0; i < values.length; i += 2) fields.set(values[i]!, values[i + 1]!);
+        state.set(key!, { ...old, data: fields });
+        break;
+      }
       case "PEXPIREAT":
         state.set(key!, { ...old, expireAtMs: Number(values[0]) });
         break;
@@ -122,6 +130,8 @@ function operateOnLong(random: Random): void {
   const set = `long set ${random.below(3)}`;
   const members = (below: number) =>
     Array.from({ length: 1 + random.below(below) }, () => `m${random.below(500)}`);
+  const hash = `long hash ${random.below(3)}`;
+  const field = () => `f${random.below(400)}`;
   const operations = [
     () => model.addMembers(index, set, members(100)),
     () => model.addMembers(index, set, ["giant".repeat(30000)]),
@@ -130,6 +140,23 @@ function operateOnLong(random: Random): void {
     () => model.value(index, set) && model.move(index, set, 1 - index, set),
     () => model.value(index, set) && model.expireAt(index, set, model.nowMs + 100000),
     () => model.value(index, set) && model.copy(index, set, index, `long set ${random.below(3)}`),
+    () =>
+      model.setFields(
+        index,
+        hash,
+        Array.from({ length: 1 + random.below(100) }, () => [
+          field(),
+          "value".repeat(random.below(9)),
+        ]),
+      ),
+    () => model.setFields(index, hash, [[field(), "giant".repeat(30000)]]),
+    () =>
+      model.value(index, hash) &&
+      model.removeFields(index, hash, Array.from({ length: 1 + random.below(60) }, field)),
+    () => model.value(index, hash) && model.move(index, hash, 1 - index, hash),
+    () => model.value(index, hash) && model.expireAt(index, hash, model.nowMs + 100000),
+    () =>
+      model.value(index, hash) && model.copy(index, hash, index, `long hash ${random.below(3)}`),
     () =>
       model.push(
         index,
@@ -148,7 +175,7 @@ function operateOnLong(random: Random): void {
         model.setRange(index, text, random.below(length), "changed".repeat(random.below(20000)));
     },
     () => model.value(index, text) && model.append(index, text, "more".repeat(random.below(50000))),
-    () => model.remove(index, pick(random, [list, text, set])),
+    () => model.remove(index, pick(random, [list, text, set, hash])),
     () => model.value(index, list) && model.move(index, list, 1 - index, list),
     () => model.value(index, text) && model.expireAt(index, text, model.nowMs + 100000),
     () =>
@@ -165,7 +192,8 @@ describe("a snapshot in slices", () => {
       forSeeds(40, (random) => {
         model.reset();
         space.lists.limit.set(pick(random, [-2, 2, 16]));
-        setSetLimits(space, random);
+        setLimits(space, random);
+        space.hashes.limit.entries = pick(random, [128, 4]);
         for (let i = random.below(300); i > 0; i--) operate(model, random);
         for (let i = random.below(60); i > 0; i--) operateOnLong(random);
         removeExpired();

@@ -6,7 +6,7 @@ import type { Random } from "../../../../src/base/random.ts";
 import type { OpenSet } from "../../../../src/store/types/sets.ts";
 import { fits, runShort } from "../../memory/lean-heap.ts";
 import { forSeeds } from "../../seeds.ts";
-import { elementText, Model, membersOf, setSetLimits } from "../model.ts";
+import { elementText, Model, membersOf, setLimits } from "../model.ts";
 import { randomMember } from "../operations.ts";
 
 // Long computations, also on a busy machine.
@@ -39,7 +39,7 @@ describe("a set", () => {
   test("is the one that a plain set is, whatever happens", () =>
     forSeeds(60, (random) => {
       model.reset();
-      setSetLimits(space, random);
+      setLimits(space, random);
       const isInteger = random.below(2) === 0;
       for (let i = 0; i < 300; i++) {
         const members = Array.from({ length: 1 + random.below(5) }, () =>

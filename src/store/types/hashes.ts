@@ -1,0 +1,482 @@
+/**
+ * Hashes: fields with values.
+ *
+ *   encoding bits PACKED (0): the value word is the ref of a block of packed entries (memory/packed.ts),
+ *     field, value, field, value, …
+ *   TABLE (1): the word is the root of a table of records (memory/member-table.ts). A record's own word
+ *     is the length of the value, and its tail is the value.
+ *
+ * A hash becomes a table when it has more fields, or a longer field or value, than the limits say. As in
+ * Redis it stays one, even if it becomes small again.
+ */
+import { copyBytes } from "../../base/bytes.ts";
+import { Element } from "../../memory/element.ts";
+import { SEGMENT_SHIFT, UNIT_MASK } from "../../memory/heap.ts";
+import { MemberTable } from "../../memory/member-table.ts";
+import { Packed } from "../../memory/packed.ts";
+import { RECORD_BYTES, VALUE_WORD } from "../../memory/record.ts";
+import { TableWalk } from "../../memory/table-walk.ts";
+import { ENCODING_MASK, HASH, NO_EXPIRY } from "../entry.ts";
+import type { Space } from "../space.ts";
+import { DIGEST_BYTES, ValueDigest } from "../value-digest.ts";
+import type { Collection, Entries, Ref, ValueType, ValueWalk } from "../value-type.ts";
+
+const PACKED = 0;
+const TABLE = 1;
+const CURSORS = 4;
+/** A table of so many records is freed at once, and a walk reads it at once. */
+const FEW_RECORDS = 64;
+/** A walk also reads a hash of few fields in slices if its texts are longer. */
+const FEW_BYTES = 1 << 16;
+/** Room for the text of an integer. */
+const DIGITS = 20;
+
+/** `hash-max-listpack-entries` and `hash-max-listpack-value`: up to which size a hash is PACKED. */
+export class HashLimit {
+  entries = 512;
+  bytes = 64;
+}
+
+/** An open hash: a cursor. Valid until four more hashes are opened. */
+export class OpenHash implements Collection {
+  readonly #space: Space;
+  readonly #limit: HashLimit;
+  readonly #packed: Packed;
+  readonly #members: MemberTable;
+  readonly #given = new Element();
+  /** For the texts of integers. */
+  readonly #fieldDigits = new Uint8Array(DIGITS);
+  readonly #valueDigits = new Uint8Array(DIGITS);
+  entry: Ref = 0;
+  form = PACKED;
+  /** What `next` read. Valid until the hash changes. */
+  readonly field = new Element();
+  /** What `next` and `readValue` read; the same. */
+  readonly value = new Element();
+  /** PACKED: the position of the field that `find` found, or behind what `next` read. */
+  #at = 0;
+  /** TABLE: the record that `find` found or `next` read. */
+  #record = 0;
+  /** TABLE: the bucket that `next` reads, how many records it has, and how many were read. */
+  readonly #bucket: number[] = [];
+  #bucketIndex = 0;
+  #bucketRecords = 0;
+  #bucketAt = 0;
+
+  constructor(space: Space, limit: HashLimit) {
+    this.#space = space;
+    this.#limit = limit;
+    this.#packed = new Packed(space.heap);
+    this.#members = new MemberTable(space.heap, space.hash, RECORD_BYTES);
+  }
+
+  // ── Opening and closing ────────────────────────────────────────────────────────────────────
+
+  /** Opens the value of an entry, to read it. */
+  open(ref: Ref): this {
+    const words = this.#space.heap.words[ref >>> SEGMENT_SHIFT]!;
+    const w = (ref & UNIT_MASK) << 1;
+    this.entry = ref;
+    this.form = words[w]! & ENCODING_MASK;
+    const word = words[w + VALUE_WORD]!;
+    if (this.form === PACKED) this.#packed.open(word);
+    else this.#members.open(word);
+    return this;
+  }
+
+  openToWrite(db: Entries, ref: Ref): this {
+    db.beforeChange(ref);
+    this.open(ref);
+    if (this.form === TABLE) this.#members.guard = this.#space.guards.of(this.#members.root);
+    return this;
+  }
+
+  /** A new, empty hash that no key has yet. */
+  openNew(): this {
+    this.entry = 0;
+    this.form = PACKED;
+    this.#packed.create();
+    return this;
+  }
+
+  addTo(db: Entries, key: Uint8Array, keyFrom: number, keyBytes: number): Ref {
+    try {
+      this.entry = db.place(0, key, keyFrom, keyBytes, HASH | this.form, 0, NO_EXPIRY);
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
+    this.store();
+    return this.entry;
+  }
+
+  store(): void {
+    const words = this.#space.heap.words[this.entry >>> SEGMENT_SHIFT]!;
+    const w = (this.entry & UNIT_MASK) << 1;
+    words[w] = (words[w]! & ~ENCODING_MASK) | this.form;
+    words[w + VALUE_WORD] = this.form === PACKED ? this.#packed.ref : this.#members.root;
+  }
+
+  closeEmpty(): void {
+    if (this.form === PACKED) this.#packed.free();
+    else this.#members.destroyEmpty();
+  }
+
+  discard(): void {
+    if (this.form === PACKED) this.#packed.free();
+    else this.#space.reaper.addValue(this.#space.types[HASH >>> 5]!, this.#members.root, null);
+  }
+
+  get length(): number {
+    return this.form === PACKED ? this.#packed.entries >>> 1 : this.#members.count;
+  }
+
+  get isTable(): boolean {
+    return this.form === TABLE;
+  }
+
+  /** PACKED: the block that the entries lie in. */
+  get packed(): Packed {
+    return this.#packed;
+  }
+
+  /** TABLE: the cursor on the table. */
+  get members(): MemberTable {
+    return this.#members;
+  }
+
+  // ── One field ──────────────────────────────────────────────────────────────────────────────
+
+  /** Finds a field; `readValue` and `remove` are about the one that was found. */
+  find(bytes: Uint8Array, from: number, length: number): boolean {
+    if (this.form === PACKED) {
+      this.#at = this.#packed.find(this.#given.setText(bytes, from, length), 2);
+      return this.#at >= 0;
+    }
+    this.#record = this.#members.find(bytes, from, length);
+    return this.#record !== 0;
+  }
+
+  readValue(): Element {
+    const { value } = this;
+    if (this.form === PACKED) this.#packed.read(this.#packed.next(this.#at), value);
+    else this.#readTail(this.#record);
+    return value;
+  }
+
+  /** The length of the value's text, of the field that was found. */
+  valueLength(): number {
+    const { value } = this;
+    this.readValue();
+    return value.isInteger ? value.writeText(this.#valueDigits, 0) : value.length;
+  }
+
+  /**
+   * Sets a field to a value; returns whether the field is new. The bytes do not lie in this hash. Throws
+   * OutOfMemory, and then the hash has the fields and values that it had.
+   */
+  set(
+    fieldBytes: Uint8Array,
+    fieldFrom: number,
+    fieldLength: number,
+    valueBytes: Uint8Array,
+    valueFrom: number,
+    valueLength: number,
+  ): boolean {
+    const packed = this.#packed;
+    const given = this.#given;
+    if (this.form === PACKED) {
+      const limit = this.#limit;
+      if (fieldLength <= limit.bytes && valueLength <= limit.bytes) {
+        const at = packed.find(given.setText(fieldBytes, fieldFrom, fieldLength), 2);
+        if (at >= 0) {
+          packed.replace(packed.next(at), given.setText(valueBytes, valueFrom, valueLength));
+          return false;
+        }
+        if (packed.entries >>> 1 < limit.entries) {
+          // Then neither of the two can fail.
+          packed.reserve(given.encodedSize + valueLength + ENTRY_OVERHEAD);
+          packed.append(given);
+          packed.append(given.setText(valueBytes, valueFrom, valueLength));
+          return true;
+        }
+      }
+      this.toTable();
+    }
+    const members = this.#members;
+    const present = members.find(fieldBytes, fieldFrom, fieldLength);
+    const record =
+      present === 0
+        ? members.add(fieldBytes, fieldFrom, fieldLength, 0, valueLength)
+        : members.resized(present, valueLength);
+    this.#setTail(record, valueBytes, valueFrom, valueLength);
+    return present === 0;
+  }
+
+  /** Gives the field that was found, which is in argument form in `fieldBytes`, another value; as `set`. */
+  setFound(
+    fieldBytes: Uint8Array,
+    fieldFrom: number,
+    fieldLength: number,
+    valueBytes: Uint8Array,
+    valueFrom: number,
+    valueLength: number,
+  ): void {
+    if (this.form === PACKED && valueLength > this.#limit.bytes) {
+      this.set(fieldBytes, fieldFrom, fieldLength, valueBytes, valueFrom, valueLength);
+    } else if (this.form === PACKED) {
+      const packed = this.#packed;
+      const given = this.#given.setText(valueBytes, valueFrom, valueLength);
+      packed.replace(packed.next(this.#at), given);
+    } else {
+      this.#record = this.#members.resized(this.#record, valueLength);
+      this.#setTail(this.#record, valueBytes, valueFrom, valueLength);
+    }
+  }
+
+  /** Removes the field that was found. */
+  remove(): void {
+    if (this.form === PACKED) this.#packed.remove(this.#at, 2);
+    else this.#members.remove(this.#record);
+  }
+
+  /** So many fields are about to be set: as in Redis, too many make a table at once. */
+  expect(fields: number): void {
+    if (this.form === PACKED && fields > this.#limit.entries) this.toTable();
+  }
+
+  toTable(): void {
+    const packed = this.#packed;
+    const members = this.#members;
+    const { field, value } = this;
+    members.create();
+    try {
+      for (let at = packed.first; at < packed.end; ) {
+        at = packed.read(at, field);
+        at = packed.read(at, value);
+        field.toText(this.#fieldDigits);
+        value.toText(this.#valueDigits);
+        this.#addPair(members);
+      }
+    } catch (error) {
+      while (!members.freeSome(members.root, FEW_RECORDS, this.#bucket));
+      throw error;
+    }
+    packed.free();
+    this.form = TABLE;
+  }
+
+  /** Adds `field` with `value`, which are texts, to a table. */
+  #addPair(members: MemberTable): void {
+    const { field, value } = this;
+    const record = members.add(field.bytes, field.from, field.length, 0, value.length);
+    this.#setTail(record, value.bytes, value.from, value.length);
+  }
+
+  // ── All fields ─────────────────────────────────────────────────────────────────────────────
+
+  /** The next `next` reads the first field. The hash must not change until the last one. */
+  rewind(): void {
+    this.#at = this.#packed.first;
+    this.#bucketIndex = 0;
+    this.#bucketRecords = 0;
+    this.#bucketAt = 0;
+  }
+
+  /** Reads a field and its value; false behind the last one. */
+  next(): boolean {
+    if (this.form === PACKED) {
+      const packed = this.#packed;
+      if (this.#at >= packed.end) return false;
+      this.#at = packed.read(packed.read(this.#at, this.field), this.value);
+      return true;
+    }
+    const { root, table } = this.#members;
+    while (this.#bucketAt === this.#bucketRecords) {
+      if (this.#bucketIndex === table.bucketCount(root)) return false;
+      this.#bucketRecords = table.readBucket(root, this.#bucketIndex++, this.#bucket);
+      this.#bucketAt = 0;
+    }
+    this.readRecord(this.#bucket[this.#bucketAt++]!);
+    return true;
+  }
+
+  /** TABLE: reads a field and its value from a record, of the table or of a walk. */
+  readRecord(record: number): void {
+    const members = this.#members;
+    const { field } = this;
+    this.#record = record;
+    const length = members.memberLength(record);
+    field.setString(members.bytesOf(record), members.memberAt(record), length);
+    this.#readTail(record);
+  }
+
+  #readTail(record: number): void {
+    const members = this.#members;
+    const length = members.wordOf(record);
+    this.value.setString(members.bytesOf(record), members.tailAt(record), length);
+  }
+
+  #setTail(record: number, bytes: Uint8Array, from: number, length: number): void {
+    const members = this.#members;
+    members.setWord(record, length);
+    copyBytes(bytes, from, members.bytesOf(record), members.tailAt(record), length);
+  }
+
+  // ── The whole value ────────────────────────────────────────────────────────────────────────
+
+  usedBytes(samples: number): number {
+    if (this.form === PACKED) return this.#packed.usedBytes;
+    const { heap, root, table } = this.#members;
+    const { length } = this;
+    const wanted = samples === 0 ? length : Math.min(length, samples);
+    let bytes = 0;
+    let read = 0;
+    for (this.rewind(); read < wanted && this.next(); read++) {
+      bytes += heap.usableBytes(this.#record);
+    }
+    return table.usedBytes(root) + Math.round((bytes / read) * length);
+  }
+
+  /** TABLE: bytes of all fields and values. */
+  textBytes(): number {
+    let bytes = 0;
+    for (this.rewind(); this.next(); ) bytes += this.field.length + this.value.length;
+    return bytes;
+  }
+
+  /** Makes a copy of the value, which no key has yet; returns its word. */
+  copy(): number {
+    if (this.form === PACKED) return this.#packed.copy();
+    const copied = new MemberTable(this.#space.heap, this.#space.hash, RECORD_BYTES);
+    copied.create();
+    try {
+      for (this.rewind(); this.next(); ) this.#addPair(copied);
+    } catch (error) {
+      while (!copied.freeSome(copied.root, FEW_RECORDS, this.#bucket));
+      throw error;
+    }
+    return copied.root;
+  }
+}
+
+/** More than an entry's head and its back length take together. */
+const ENTRY_OVERHEAD = 10;
+
+export class Hashes implements ValueType {
+  readonly name = "hash";
+  readonly #space: Space;
+  readonly limit = new HashLimit();
+  readonly #cursors: OpenHash[];
+  #next = 0;
+  /** For work that no command sees. */
+  readonly #own: OpenHash;
+  readonly #bucket: number[] = [];
+  readonly #digest = new ValueDigest();
+
+  constructor(space: Space) {
+    this.#space = space;
+    this.#cursors = Array.from({ length: CURSORS }, () => this.createCursor());
+    this.#own = this.createCursor();
+  }
+
+  #cursor(): OpenHash {
+    return this.#cursors[this.#next++ & (CURSORS - 1)]!;
+  }
+
+  /** A cursor on the hash, to read. */
+  open(ref: Ref): OpenHash {
+    return this.#cursor().open(ref);
+  }
+
+  /** The same, to change it. The entry stays the same until `store`. */
+  openToWrite(db: Entries, ref: Ref): OpenHash {
+    return this.#cursor().openToWrite(db, ref);
+  }
+
+  /** A new, empty hash that no key has yet. */
+  create(): OpenHash {
+    return this.#cursor().openNew();
+  }
+
+  /** A cursor that stays its caller's. */
+  createCursor(): OpenHash {
+    return new OpenHash(this.#space, this.limit);
+  }
+
+  #wordOf(ref: Ref): number {
+    return this.#space.heap.words[ref >>> SEGMENT_SHIFT]![((ref & UNIT_MASK) << 1) + VALUE_WORD]!;
+  }
+
+  encoding(ref: Ref): string {
+    return this.#own.open(ref).isTable ? "hashtable" : "listpack";
+  }
+
+  count(ref: Ref): number {
+    return this.#own.open(ref).length;
+  }
+
+  usedBytes(ref: Ref, samples: number): number {
+    return this.#own.open(ref).usedBytes(samples);
+  }
+
+  copy(from: Ref, to: Ref): void {
+    const hash = this.#own.open(from);
+    const word = hash.copy();
+    const words = this.#space.heap.words[to >>> SEGMENT_SHIFT]!;
+    const w = (to & UNIT_MASK) << 1;
+    words[w + VALUE_WORD] = word;
+    words[w] = (words[w]! & ~ENCODING_MASK) | hash.form;
+  }
+
+  free(ref: Ref): number {
+    const word = this.#wordOf(ref);
+    const hash = this.#own.open(ref);
+    if (!hash.isTable) {
+      hash.packed.free();
+      return 0;
+    }
+    if (this.#space.guards.of(word) !== null || hash.length > FEW_RECORDS) return word;
+    return this.freeMore(word, Number.POSITIVE_INFINITY);
+  }
+
+  freeMore(rest: number, budget: number): number {
+    return this.#own.members.freeSome(rest, budget, this.#bucket) ? 0 : rest;
+  }
+
+  walk(ref: Ref): ValueWalk | null {
+    const hash = this.#own.open(ref);
+    if (!hash.isTable || (hash.length <= FEW_RECORDS && hash.textBytes() <= FEW_BYTES)) return null;
+    const { heap, root, table } = hash.members;
+    return new TableWalk(heap, table, root);
+  }
+
+  /** As in Redis the order of the fields does not matter. */
+  digest(ref: Ref, into: ValueDigest): void {
+    const hash = this.#own.open(ref);
+    const one = this.#digest;
+    for (hash.rewind(); hash.next(); ) {
+      one.reset();
+      one.mixElement(hash.field);
+      one.mixElement(hash.value);
+      into.add(one.bytes, 0, DIGEST_BYTES);
+    }
+  }
+
+  check(ref: Ref, owns: (block: Ref) => void): void {
+    const hash = this.#own.open(ref);
+    if (hash.length === 0) throw new Error("a hash is empty");
+    if (hash.isTable) {
+      this.checkRest(this.#wordOf(ref), owns);
+      return;
+    }
+    hash.packed.check();
+    owns(hash.packed.ref);
+    if (hash.packed.entries % 2 !== 0) throw new Error("a field has no value");
+  }
+
+  checkRest(rest: number, owns: (block: Ref) => void): void {
+    const { table } = this.#own.members;
+    table.check(rest, (record) => owns(record), owns);
+  }
+}
