@@ -19,6 +19,7 @@ import { PERSISTENCE_COMMANDS } from "./persistence.ts";
 import { PUBSUB_COMMANDS } from "./pubsub.ts";
 import { REPLICATION_COMMANDS } from "./replication.ts";
 import { SERVER_COMMANDS } from "./server.ts";
+import { SET_ALGEBRA_COMMANDS } from "./set-algebra.ts";
 import { SET_DRAW_COMMANDS } from "./set-draws.ts";
 import { SET_COMMANDS } from "./sets.ts";
 import { SORTED_SET_RANGE_COMMANDS } from "./sorted-set-ranges.ts";
@@ -40,6 +41,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...GEO_COMMANDS,
   ...GEO_AREA_COMMANDS,
   ...HASH_COMMANDS,
+  ...SET_ALGEBRA_COMMANDS,
   ...KEY_COMMANDS,
   ...EXPIRY_COMMANDS,
   ...CONNECTION_COMMANDS,
