@@ -8,6 +8,7 @@ import { DEBUG_COMMAND_SPECS } from "./debug.ts";
 import { EXPIRY_COMMANDS } from "./expiry.ts";
 import { GEO_COMMANDS } from "./geo.ts";
 import { GEO_AREA_COMMANDS } from "./geo-areas.ts";
+import { HASH_SCAN_COMMANDS } from "./hash-scans.ts";
 import { HASH_COMMANDS } from "./hashes.ts";
 import { HYPERLOGLOG_COMMANDS } from "./hyperloglog.ts";
 import { INTROSPECTION_COMMANDS } from "./introspection.ts";
@@ -42,6 +43,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...GEO_AREA_COMMANDS,
   ...HASH_COMMANDS,
   ...SET_ALGEBRA_COMMANDS,
+  ...HASH_SCAN_COMMANDS,
   ...KEY_COMMANDS,
   ...EXPIRY_COMMANDS,
   ...CONNECTION_COMMANDS,
