@@ -67,7 +67,7 @@ function takeBack(c: Context, list: List, had: number, atHead: boolean): void {
 
 /** Replies with the first or last element of the list and removes it. */
 function popOne(c: Context, list: List, atHead: boolean): void {
-  list.seek(atHead ? 0 : list.length - 1);
+  list.seekEnd(atHead);
   list.read(list.element);
   c.replyElement(list.element);
   if (atHead) list.popHead();
@@ -205,7 +205,7 @@ export function move(c: Context, fromHead: boolean, toHead: boolean): boolean {
   const pushed = toHead ? "lpush" : "rpush";
   const from = lists.openToWrite(c.db, source);
   const { element } = from;
-  from.seek(fromHead ? 0 : from.length - 1);
+  from.seekEnd(fromHead);
   from.read(element);
   c.replyElement(element);
   element.prepare();

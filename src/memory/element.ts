@@ -29,6 +29,10 @@ function backLengthBytes(size: number): number {
 }
 
 function writeBackLength(bytes: Uint8Array, at: number, size: number): number {
+  if (size < 128) {
+    bytes[at] = size;
+    return at + 1;
+  }
   const count = backLengthBytes(size);
   let rest = size;
   for (let i = count - 1; i >= 0; i--) {

@@ -120,11 +120,13 @@ export class Quicklist {
       this.nodes = 1;
       this.#root = 0;
     } else {
+      const words = this.#words[word >>> SEGMENT_SHIFT]!;
+      const w = (word & UNIT_MASK) << 1;
       this.#root = word;
-      this.head = this.#get(word, 0);
-      this.tail = this.#get(word, 1);
-      this.length = this.#get(word, 2);
-      this.nodes = this.#get(word, 3);
+      this.head = words[w]!;
+      this.tail = words[w + 1]!;
+      this.length = words[w + 2]!;
+      this.nodes = words[w + 3]!;
     }
   }
 
@@ -156,10 +158,12 @@ export class Quicklist {
   closeLinked(): number {
     this.form = LINKED;
     if (this.#root === 0) this.#root = this.#heap.alloc(ROOT_BYTES);
-    this.#set(this.#root, 0, this.head);
-    this.#set(this.#root, 1, this.tail);
-    this.#set(this.#root, 2, this.length);
-    this.#set(this.#root, 3, this.nodes);
+    const words = this.#words[this.#root >>> SEGMENT_SHIFT]!;
+    const w = (this.#root & UNIT_MASK) << 1;
+    words[w] = this.head;
+    words[w + 1] = this.tail;
+    words[w + 2] = this.length;
+    words[w + 3] = this.nodes;
     return this.#root;
   }
 
@@ -199,11 +203,12 @@ export class Quicklist {
     let node = this.tail;
     if (node === 0 || !this.#takes(node, size)) node = this.#addNode(node, 0, size, false);
     else node = this.#makeRoomBehind(this.#changing(node), size);
-    const base = (node & UNIT_MASK) << 3;
-    const end = this.#get(node, END);
-    element.write(this.#bytes[node >>> SEGMENT_SHIFT]!, base + end);
-    this.#set(node, END, end + size);
-    this.#set(node, ENTRIES, this.#get(node, ENTRIES) + 1);
+    const words = this.#words[node >>> SEGMENT_SHIFT]!;
+    const w = (node & UNIT_MASK) << 1;
+    const end = words[w + END]!;
+    element.write(this.#bytes[node >>> SEGMENT_SHIFT]!, (w << 2) + end);
+    words[w + END] = end + size;
+    words[w + ENTRIES] = words[w + ENTRIES]! + 1;
     this.length++;
   }
 
@@ -212,12 +217,24 @@ export class Quicklist {
     let node = this.head;
     if (node === 0 || !this.#takes(node, size)) node = this.#addNode(0, node, size, true);
     else node = this.#makeRoomBefore(this.#changing(node), size);
-    const base = (node & UNIT_MASK) << 3;
-    const start = this.#get(node, START) - size;
-    element.write(this.#bytes[node >>> SEGMENT_SHIFT]!, base + start);
-    this.#set(node, START, start);
-    this.#set(node, ENTRIES, this.#get(node, ENTRIES) + 1);
+    const words = this.#words[node >>> SEGMENT_SHIFT]!;
+    const w = (node & UNIT_MASK) << 1;
+    const start = words[w + START]! - size;
+    element.write(this.#bytes[node >>> SEGMENT_SHIFT]!, (w << 2) + start);
+    words[w + START] = start;
+    words[w + ENTRIES] = words[w + ENTRIES]! + 1;
     this.length++;
+  }
+
+  /** Sets `node` and `at` to the first or last entry. */
+  seekEnd(atHead: boolean): void {
+    const node = atHead ? this.head : this.tail;
+    const words = this.#words[node >>> SEGMENT_SHIFT]!;
+    const w = (node & UNIT_MASK) << 1;
+    this.node = node;
+    this.at = atHead
+      ? (w << 2) + words[w + START]!
+      : previousEntry(this.#bytes[node >>> SEGMENT_SHIFT]!, (w << 2) + words[w + END]!);
   }
 
   /** Sets `node` and `at` to the entry at `index` (0 .. length-1), from the nearer end. */
@@ -347,34 +364,36 @@ export class Quicklist {
   /** Removes the first entry. */
   popHead(): void {
     const node = this.head;
-    const bytes = this.#bytes[node >>> SEGMENT_SHIFT]!;
-    const start = this.#get(node, START);
-    const size = entryBytes(bytes, ((node & UNIT_MASK) << 3) + start);
+    const words = this.#words[node >>> SEGMENT_SHIFT]!;
+    const w = (node & UNIT_MASK) << 1;
     this.length--;
-    const entries = this.#get(node, ENTRIES) - 1;
+    const entries = words[w + ENTRIES]! - 1;
     if (entries === 0) {
       this.#dropNode(node);
     } else {
       this.#changing(node);
-      this.#set(node, START, start + size);
-      this.#set(node, ENTRIES, entries);
+      const start = words[w + START]!;
+      const size = entryBytes(this.#bytes[node >>> SEGMENT_SHIFT]!, (w << 2) + start);
+      words[w + START] = start + size;
+      words[w + ENTRIES] = entries;
     }
   }
 
   /** Removes the last entry. */
   popTail(): void {
     const node = this.tail;
-    const bytes = this.#bytes[node >>> SEGMENT_SHIFT]!;
-    const base = (node & UNIT_MASK) << 3;
-    const start = previousEntry(bytes, base + this.#get(node, END)) - base;
+    const words = this.#words[node >>> SEGMENT_SHIFT]!;
+    const w = (node & UNIT_MASK) << 1;
     this.length--;
-    const entries = this.#get(node, ENTRIES) - 1;
+    const entries = words[w + ENTRIES]! - 1;
     if (entries === 0) {
       this.#dropNode(node);
     } else {
       this.#changing(node);
-      this.#set(node, END, start);
-      this.#set(node, ENTRIES, entries);
+      const base = w << 2;
+      const bytes = this.#bytes[node >>> SEGMENT_SHIFT]!;
+      words[w + END] = previousEntry(bytes, base + words[w + END]!) - base;
+      words[w + ENTRIES] = entries;
     }
   }
 
@@ -586,10 +605,13 @@ export class Quicklist {
 
   /** Whether the node's limit allows `size` more bytes. */
   #takes(node: number, size: number): boolean {
-    const used = this.#get(node, END) - this.#get(node, START);
+    const words = this.#words[node >>> SEGMENT_SHIFT]!;
+    const w = (node & UNIT_MASK) << 1;
+    const limit = this.#limit;
     return (
-      used + size <= (this.nodes === 1 ? this.#limit.bytesMax : this.#limit.linkedBytesMax) &&
-      this.#get(node, ENTRIES) < this.#limit.entriesMax
+      words[w + END]! - words[w + START]! + size <=
+        (this.nodes === 1 ? limit.bytesMax : limit.linkedBytesMax) &&
+      words[w + ENTRIES]! < limit.entriesMax
     );
   }
 

@@ -443,9 +443,14 @@ export class Table {
     const words = this.#words[segment]!;
     const w = (ref & UNIT_MASK) << 1;
     if (words[w + KEY_LENGTH_WORD] !== length) return false;
-    const bytes = this.#bytes[segment]!;
-    const at = (w << 2) + this.#headBytes + (words[w]! & FLAG_BYTES);
-    return equalBytes(bytes, at, key, offset, length);
+    // What is before the key takes whole words, so that the key's words can be read at once.
+    let word = w + ((this.#headBytes + (words[w]! & FLAG_BYTES)) >>> 2);
+    let at = offset;
+    for (const end = offset + (length & ~3); at < end; at += 4) {
+      const given = key[at]! | (key[at + 1]! << 8) | (key[at + 2]! << 16) | (key[at + 3]! << 24);
+      if (words[word++] !== given) return false;
+    }
+    return equalBytes(this.#bytes[segment]!, word << 2, key, at, length & 3);
   }
 
   #append(head: number, ref: number, hash: number): void {
