@@ -21,8 +21,8 @@ const ENTRIES: readonly (readonly [string, CommandSpec])[] = COMMANDS.flatMap((s
   ...(spec.subcommands ?? []).map((sub) => [`${spec.name}|${sub.name}`, sub] as const),
 ]);
 
-/** Redis has these since 7.2, or later. */
-const SINCE_72 = ["client|setinfo", "client|no-touch", "sunioncard", "sdiffcard"];
+/** Redis has these since 7.2. */
+const SINCE_72 = ["client|setinfo", "client|no-touch"];
 
 const ALL_NODES = { set: ["request_policy:all_nodes", "response_policy:all_succeeded"] };
 /** Since 7.2 a command without arguments may be asked for its keys. */
@@ -64,6 +64,12 @@ const GEO_NAMES = {
   "FROMLONLAT longitude_latitude": "fromlonlat",
 };
 
+const SORT_NAMES = {
+  "BY pattern": "by-pattern",
+  "LIMIT offset_count": "limit",
+  "GET pattern": "get-pattern",
+};
+
 /** Argument names that Redis 7.2 changed, by command: the new name by the old one. */
 const NAMES_72: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   lcs: { "MINMATCHLEN len": "min-match-len" },
@@ -89,6 +95,8 @@ const NAMES_72: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   bitfield_ro: { "GET encoding_offset": "get-block" },
   geoadd: { longitude_latitude_member: "data" },
+  sort: SORT_NAMES,
+  sort_ro: SORT_NAMES,
   geosearch: GEO_NAMES,
   geosearchstore: GEO_NAMES,
   georadius: GEO_NAMES,

@@ -32,9 +32,14 @@ export class List extends Quicklist implements Collection {
   }
 
   addTo(db: Entries, key: Uint8Array, keyFrom: number, keyBytes: number): Ref {
+    return this.replace(db, 0, key, keyFrom, keyBytes);
+  }
+
+  /** Makes a new list the value of a key, whose entry is `present` or 0. Throws OutOfMemory, and is then discarded. */
+  replace(db: Entries, present: Ref, key: Uint8Array, keyFrom: number, keyBytes: number): Ref {
     try {
       const word = this.close();
-      this.entry = db.place(0, key, keyFrom, keyBytes, LIST | this.form, 0, NO_EXPIRY);
+      this.entry = db.place(present, key, keyFrom, keyBytes, LIST | this.form, 0, NO_EXPIRY);
       this.#setWord(word);
       return this.entry;
     } catch (error) {
