@@ -93,14 +93,21 @@ const TESTS: readonly NamedTest[] = [
     names: ["mset"],
     make: (data) => testOf("MSET (10 keys)", "MSET", ...Array(MSET_KEYS).fill([KEY, data]).flat()),
   },
+  { names: ["hget"], make: () => testOf("HGET", "HGET", "myhash", ELEMENT) },
+  { names: ["sismember"], make: () => testOf("SISMEMBER", "SISMEMBER", "myset", ELEMENT) },
+  { names: ["zscore"], make: () => testOf("ZSCORE", "ZSCORE", "myzset", ELEMENT) },
+  {
+    names: ["zrange"],
+    make: () => testOf("ZRANGE (first 10 members)", "ZRANGE", "myzset", "0", "9"),
+  },
   { names: ["xadd"], make: (data) => testOf("XADD", "XADD", "mystream", "*", "myfield", data) },
 ];
 
 /** What -t can name. */
 export const TEST_NAMES: readonly string[] = [...new Set(TESTS.flatMap(({ names }) => names))];
 
-/** Tests that only run when they are named, as in redis-benchmark 7.0, which has no such test. */
-const NAMED_ONLY = new Set(["xadd"]);
+/** Tests that only run when they are named: redis-benchmark 7.0 has no such tests. */
+const NAMED_ONLY = new Set(["hget", "sismember", "zscore", "zrange", "xadd"]);
 
 /** The tests of these names, in redis-benchmark's order; all of them where `names` is undefined. */
 export function suite(

@@ -94,6 +94,10 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       ["GET", "text"],
       ["GET", "missing"],
       ["LRANGE", "list", "0", "-1"],
+      ["HGETALL", "hash"],
+      ["SMEMBERS", "set"],
+      ["ZRANGE", "zset", "0", "-1", "WITHSCORES"],
+      ["GEOPOS", "zset", "two", "none"],
       ["LRANGE", "missing", "0", "-1"],
       ["PING"],
       ["NOSUCH", "x"],
@@ -272,6 +276,9 @@ beforeAll(async () => {
     await client.call("SET", "number", "42");
     await client.call("SET", "long", "x".repeat(300));
     await client.call("RPUSH", "few", "1");
+    await client.call("HSET", "hash", "field", "value", "f", "\x01");
+    await client.call("SADD", "set", "1", "2", "3");
+    await client.call("ZADD", "zset", "1", "one", "2.5", "two", "inf", "three", "-1", "four");
     client.close();
   }
 });

@@ -41,7 +41,15 @@ describe("tests by name", () => {
       "LPUSH (needed to benchmark LRANGE)",
       "LRANGE_300 (first 300 elements)",
     ]);
-    expect(titles(suite(["xadd"], "xxx", false))).toEqual(["XADD"]);
+    const named = ["xadd", "zrange", "zscore", "sismember", "hget", "zadd"];
+    expect(titles(suite(named, "xxx", false))).toEqual([
+      "ZADD",
+      "HGET",
+      "SISMEMBER",
+      "ZSCORE",
+      "ZRANGE (first 10 members)",
+      "XADD",
+    ]);
     expect(titles(suite(undefined, "xxx", false)).length).toEqual(20);
   });
 
