@@ -33,7 +33,12 @@ export function absoluteExpiry(
     c.reply.error(errors.invalidExpire(c.args.text(0).toLowerCase()));
     return Number.NaN;
   }
-  return Math.min(Number(scaled + BigInt(base)), LATEST_MS);
+  return storableExpiry(scaled + BigInt(base));
+}
+
+/** The time in ms as entries have it: beyond 2^53 ms it is rounded, and 2^63 is not reached. */
+export function storableExpiry(ms: bigint): number {
+  return Math.min(Number(ms), LATEST_MS);
 }
 
 /** The largest double that is still a 64-bit integer. */

@@ -1,5 +1,6 @@
 /** Commands that write the data to disk, or take a value out and in. */
 
+import { parseBigInteger } from "../base/number-text.ts";
 import { Crc64 } from "../persistence/rdb/crc64.ts";
 import { RDB_VERSION, RDB_VERSION_MAX } from "../persistence/rdb/format.ts";
 import { RdbWriter } from "../persistence/rdb/writer.ts";
@@ -9,6 +10,7 @@ import * as errors from "../protocol/errors.ts";
 import type { NewValue } from "../store/value-type.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT } from "./events.ts";
+import { storableExpiry } from "./expiry.ts";
 import type { CommandSpec } from "./spec/command.ts";
 import { oneKey } from "./spec/key-specs.ts";
 
@@ -121,7 +123,9 @@ function restore(c: Context): void {
     reply.error("ERR DUMP payload version or checksum are wrong");
     return;
   }
-  const expireAtMs = ttl === 0 ? -1 : absolute ? ttl : c.nowMs + ttl;
+  const exactTtl = parseBigInteger(args.bytes, args.start[2]!, args.length[2]!)!;
+  const base = absolute ? 0n : BigInt(c.nowMs);
+  const expireAtMs = ttl === 0 ? -1 : storableExpiry(base + exactTtl);
   let value: NewValue;
   try {
     value = readPayload(c.keyspace, payload.subarray(0, payload.length - FOOTER_BYTES));

@@ -61,7 +61,9 @@ export function readingJson(live: Live): string {
 }
 
 function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const widths = rows[0]!.map((_, i) =>
+    rows.reduce((widest, row) => Math.max(widest, row[i]!.length), 0),
+  );
   const line = (row: readonly string[]) =>
     row
       .map((text, i) => (i === 0 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!)))

@@ -440,7 +440,7 @@ export class PrimaryLink {
         if (socket !== this.#socket) return;
         const heldAgain = this.#held as Uint8Array[] | null;
         if (heldAgain === null) continue;
-        heldAgain.push(...chunks.slice(i + 1));
+        for (const rest of chunks.slice(i + 1)) heldAgain.push(rest);
         return;
       }
     });

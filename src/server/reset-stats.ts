@@ -11,6 +11,7 @@ export function resetStats(parts: Parts): void {
   keyspace.hits = 0;
   keyspace.misses = 0;
   keyspace.expired = 0;
+  keyspace.reaper.freed = 0;
   intake.receivedBytes = 0;
   intake.reads = 0;
   output.sentBytes = 0;

@@ -34,6 +34,8 @@ export class Reaper {
   readonly #tables: FlushedTable[] = [];
   readonly #values: ValueRest[] = [];
   readonly #bucket: number[] = [];
+  /** Tables and values freed since the start or the last CONFIG RESETSTAT. */
+  freed = 0;
 
   constructor(options: ReaperOptions) {
     this.#options = options;
@@ -59,6 +61,7 @@ export class Reaper {
 
   /** Forgets everything: the heap has been emptied. */
   clear(): void {
+    this.freed += this.pending;
     this.#tables.length = 0;
     this.#values.length = 0;
   }
@@ -73,6 +76,7 @@ export class Reaper {
       if (value.rest !== 0) return;
       this.#values[i] = this.#values.at(-1)!;
       this.#values.pop();
+      this.freed++;
       left -= blocks >> 2;
     }
     while (left > 0 && this.#tables.length > 0 && !this.#options.isWalking()) {
@@ -80,6 +84,7 @@ export class Reaper {
       if (flushed.bucket === table.bucketCount(flushed.root)) {
         table.destroy(flushed.root);
         this.#tables.shift();
+        this.freed++;
         continue;
       }
       const n = table.readBucket(flushed.root, flushed.bucket, this.#bucket);

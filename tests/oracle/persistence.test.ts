@@ -113,6 +113,13 @@ describePair("dump and restore", (pair) => {
           ["RESTORE", "copy", "33177117420123", payload, "ABSTTL", "REPLACE"],
           ["PEXPIRETIME", "copy"],
           ["DEBUG", "DIGEST-VALUE", "copy"],
+          // Multiples of 1,024, beyond the integers that a double counts one by one.
+          ["RESTORE", "copy", "9007199254742016", payload, "ABSTTL", "REPLACE"],
+          ["PEXPIRETIME", "copy"],
+          ["RESTORE", "copy", "9223372036854774784", payload, "ABSTTL", "REPLACE"],
+          ["PEXPIRETIME", "copy"],
+          ["RESTORE", "copy", "9223372036854775807", payload, "ABSTTL", "REPLACE"],
+          ["EXISTS", "copy"],
           ["RESTORE", "copy", "1", payload, "ABSTTL", "REPLACE"],
           ["EXISTS", "copy"],
           ["RESTORE", "copy", "0", payload, "IDLETIME", "5", "FREQ", "5"],

@@ -93,6 +93,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "server/execution",
     "server/figures",
     "server/keys",
+    "server/process",
   ],
   "server/execution": [
     "server/configuration",

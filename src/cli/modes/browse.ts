@@ -67,7 +67,7 @@ class Browser {
     let keys: string[] = [];
     let batches = 0;
     for await (const batch of scanKeys(this.#run.session, { pattern, count: BATCH })) {
-      keys.push(...batch);
+      keys = keys.concat(batch);
       if (keys.length >= KEYS_MAX || ++batches >= BATCHES_MAX) break;
     }
     this.#isTruncated = keys.length >= KEYS_MAX || batches >= BATCHES_MAX;

@@ -19,7 +19,7 @@ export function memoryFigures(source: MemoryFiguresSource): Figure[] {
     text("mem_allocator", "stormdb"),
     gauge("active_defrag_running", 0),
     gauge("lazyfree_pending_objects", source.keyspace.reaper.pending),
-    gauge("lazyfreed_objects", 0),
+    gauge("lazyfreed_objects", source.keyspace.reaper.freed),
   ];
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from "../../base/clock.ts";
 import { type Figure, gauge, group, text } from "../../base/figure.ts";
 import { REDIS_VERSION, STORMDB_VERSION } from "../../version.ts";
 import type { Config } from "../configuration/config.ts";
+import { supervisorOf } from "../process/supervision.ts";
 
 export interface ServerSource {
   readonly clock: Clock;
@@ -38,7 +39,7 @@ export function serverFigures(source: ServerSource): Figure[] {
     text("gcc_version", "0.0.0"),
     text("bun_version", Bun.version),
     gauge("process_id", process.pid),
-    text("process_supervised", "no"),
+    text("process_supervised", supervisorOf(config.value("supervised"))),
     text("run_id", source.runId),
     gauge("tcp_port", source.port),
     gauge("server_time_usec", clock.wallUs()),

@@ -411,6 +411,7 @@ describe("whole databases", () => {
       "list",
       Array.from({ length: 3000 }, (_, i) => String(i)),
     );
+    const { freed } = space.reaper;
     model.remove(0, "list");
     expect(space.reaper.hasWork).toEqual(true);
     model.check();
@@ -420,6 +421,7 @@ describe("whole databases", () => {
       model.check();
     }
     expect(slices).toBeGreaterThan(3);
+    expect(space.reaper.freed).toEqual(freed + 1);
     expect(heap.usedBytes).toEqual(start);
   });
 
