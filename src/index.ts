@@ -85,7 +85,7 @@ export async function createServer(options: CreateServerOptions = {}): Promise<E
     throw new TypeError(`createServer: unknown option '${name}'; directives go into 'directives'`);
   }
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
-    throw new TypeError(`createServer: the seed is to be an integer, and not ${seed}`);
+    throw new TypeError(`createServer: the seed must be an integer, not ${seed}`);
   }
   const given = Object.entries({ port, bind: host, save: "", ...directives }).map(
     ([name, value]) => [name, words(name, value)] as const,

@@ -5,7 +5,7 @@ export interface Sample {
   readonly rate: number;
   /** Mean latency since then, in ms; 0 where there was no reply. */
   readonly latencyMs: number;
-  /** Replies so far, of so many. */
+  /** Replies so far, and the number expected. */
   readonly finished: number;
   readonly total: number;
 }

@@ -34,7 +34,7 @@ export interface BenchmarkOptions {
   readonly lastFromInput: boolean;
   readonly showsErrors: boolean;
   readonly seed: number;
-  /** What is to be printed instead of all else. */
+  /** Printed instead of everything else. */
   readonly about: "help" | "version" | undefined;
   /** One character a byte. */
   readonly command: readonly string[];
@@ -60,7 +60,7 @@ ${TARGET_LINES}  --dbnum <database>     database number (default 0)
   -n <requests>          requests of each test (default 100000)
   -d <bytes>             size of values (default 3)
   -P <requests>          requests in a pipeline (default 1)
-  -r <keys>              use so many keys: puts a random number below this, of 12 digits, in the
+  -r <keys>              use this many keys: puts a random number below it, of 12 digits, in the
                          place of each __rand_int__; without it all requests use the same key
   -k <0|1>               0: a new connection for each request (default 1)
   -t <tests>             run only these, separated by commas: ping, set, get, ...
@@ -71,7 +71,7 @@ ${TARGET_LINES}  --dbnum <database>     database number (default 0)
   -q                     one line for each test
   --csv, --json          print CSV or JSON
   --precision <0-3>      decimal places of latencies in ms (default 3)
-  --threads <n>          divide the connections among so many threads
+  --threads <n>          divide the connections among this many threads
   --seed <n>             of the random numbers (default 1)
   --help, --version
 

@@ -1,4 +1,4 @@
-/** One run: so many requests to one server over so many connections, as fast as it goes or paced. */
+/** One run: a number of requests to one server over a number of connections, as fast as possible or paced. */
 import type { Target } from "../client/target.ts";
 import { encodeCommand } from "../protocol/command-encoder.ts";
 import { Connection, type Listener } from "./connection.ts";

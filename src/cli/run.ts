@@ -99,7 +99,7 @@ export async function runCommand(run: Run, args: readonly string[]): Promise<num
   }
 }
 
-/** The words of a line, and how often it is to be run: a leading number repeats it. */
+/** The words of a line, and how often to run it: a leading number repeats it. */
 export interface Line {
   readonly args: string[];
   readonly times: number;

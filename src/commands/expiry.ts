@@ -94,8 +94,8 @@ function expire(c: Context, unitMs: number, relative: boolean): void {
     c.reply.integer(0);
     return;
   }
-  // While the data is loaded no time has come: what is to go is removed by a command of its own.
-  if (time <= c.nowMs && !c.keyspace.frozen) {
+  // While expiry is paused the file or the primary sends a DEL for the key.
+  if (time <= c.nowMs && !c.keyspace.expiryPaused) {
     c.db.remove(ref);
     c.changed(GENERIC_EVENT, "del", 1);
     c.propagateDelete(1);

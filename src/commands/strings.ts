@@ -105,7 +105,7 @@ function set(c: Context): void {
   if ((options & GET) === 0) c.reply.ok();
 }
 
-/** What is to be repeated of a SET with an expiry names its time, not how far off it is. */
+/** A SET with a relative expiry is propagated with an absolute one. */
 function setEffect(c: Context, value: number, expireAtMs: number): void {
   const out = c.propagateInstead(5);
   if (out === null) return;

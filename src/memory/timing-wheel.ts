@@ -166,7 +166,7 @@ export class TimingWheel {
   /** The slot whose time comes first, or -1. */
   #firstSlot(root: number): number {
     if (this.#get(root, COUNT) === 0) return -1;
-    // A slot of a higher level whose time has come, but which is not yet empty, goes first.
+    // A due slot of a higher level that is not yet empty is handled first.
     for (let level = LEVELS - 1; level > 0; level--) {
       const digit = this.#digit(root, level);
       const bits = this.#get(root, BITS + level * 2 + (digit >>> 5));

@@ -82,7 +82,7 @@ export class Canvas {
     this.text(end - Bun.stringWidth(text), y, text, style);
   }
 
-  /** Gives a part of a line another style. */
+  /** Changes the style of a part of a line. */
   paint(x: number, y: number, width: number, style: Style): void {
     for (let at = Math.max(0, x); at < Math.min(this.width, x + width); at++) {
       this.#styles[y * this.width + at] = style;

@@ -33,7 +33,7 @@ function scratchSpace(): Keyspace {
     random: new Random(1),
     hash: Hash.keyedBy(new SystemSecrets()),
   });
-  space.frozen = true;
+  space.expiryPaused = true;
   return space;
 }
 

@@ -51,13 +51,13 @@ export class Loader {
   async during<T>(work: () => Promise<T>): Promise<T> {
     const { clock, space } = this.#options;
     this.loading = true;
-    space.frozen = true;
+    space.expiryPaused = true;
     this.startedMs = clock.nowMs;
     try {
       return await work();
     } finally {
       this.loading = false;
-      space.frozen = false;
+      space.expiryPaused = false;
     }
   }
 
@@ -199,7 +199,7 @@ export class KeyspaceLoader {
   constructor(space: Keyspace, onAdopt: () => void) {
     this.#space = space;
     this.#fresh = space.createLike();
-    this.#fresh.frozen = true;
+    this.#fresh.expiryPaused = true;
     this.#reader = new RdbReader({ space: this.#fresh, keepExpired: true, checking: true });
     this.#onAdopt = onAdopt;
   }

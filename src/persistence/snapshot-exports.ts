@@ -1,4 +1,4 @@
-/** Gives a snapshot of the data set away: to a sink as it is encoded, or in a file. */
+/** Hands out a snapshot of the data set: to a sink while it is encoded, or as a file. */
 import type { SnapshotRunner } from "./snapshot/runner.ts";
 import type { SnapshotSink } from "./snapshot/snapshot.ts";
 import { BACKGROUND_RDB, type SnapshotSource } from "./snapshot-source.ts";

@@ -10,7 +10,10 @@ export interface TransactionSink {
   /** The commands between these two are one transaction. */
   beginBlock(): void;
   endBlock(): void;
-  /** A MULTI within a transaction or an EXEC outside one. Redis ignores them; the sink may throw. */
+  /**
+   * A MULTI or DISCARD within a transaction, or an EXEC outside one: no server writes these. They are
+   * ignored, unless the sink throws.
+   */
   unexpected(what: string): void;
 }
 
@@ -42,6 +45,8 @@ export class TransactionReader {
       this.#queues = null;
       if (queues !== null) this.#execute(queues);
       else this.#sink.unexpected("EXEC without MULTI");
+    } else if (queues !== null && request.count === 1 && request.is(0, "discard")) {
+      this.#sink.unexpected("DISCARD within a transaction");
     } else if (queues === null) this.#sink.run(request);
     else {
       let queue = queues.at(-1)!;

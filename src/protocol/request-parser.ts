@@ -35,7 +35,7 @@ export const MORE = 0;
 export const READY = 1;
 /** An empty line or an empty array: nothing to do, go on. */
 export const EMPTY = 2;
-/** The connection is to be closed after the reply `error`. */
+/** The connection must be closed after the reply `error`. */
 export const FAILED = 3;
 
 const LINE_BYTES_MAX = 65536;

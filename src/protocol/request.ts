@@ -70,7 +70,15 @@ export class Request {
     const from = this.start[index]!;
     const given = this.length[index]!;
     if (given !== length && (given < length || bytes[from + length] !== 0)) return false;
-    for (let i = 0; i < length; i++) {
+    return this.begins(index, word);
+  }
+
+  /** Whether the argument begins with `word`, which is in lower case; case does not matter. */
+  begins(index: number, word: string): boolean {
+    const { bytes } = this;
+    const from = this.start[index]!;
+    if (this.length[index]! < word.length) return false;
+    for (let i = 0; i < word.length; i++) {
       let c = bytes[from + i]!;
       if (c >= 65 && c <= 90) c |= 32;
       if (c !== word.charCodeAt(i)) return false;

@@ -58,7 +58,7 @@ export interface Subscriber {
 
 /** Where messages go. */
 export interface Outlet<S> {
-  /** What is to be pushed to clients of this protocol is written here. */
+  /** The push for clients of this protocol is written here. */
   pushWriter(protocol: number): ReplyWriter;
   /** Gives the client what stands from `from` to `to` in the writer of its protocol. */
   push(client: S, protocol: number, from: number, to: number): void;

@@ -85,7 +85,7 @@ export class PrimaryLink {
   readonly #sink: LinkSink;
   readonly #log: Log;
   /**
-   * FAILOVER: whether the other server is to be asked to become the primary. Once it was asked and
+   * FAILOVER: whether to ask the other server to become the primary. Once it was asked and
    * has not answered, nobody knows whether it has taken over.
    */
   #handover: "none" | "wanted" | "asked";

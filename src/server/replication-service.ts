@@ -188,7 +188,7 @@ export class ServerReplication implements ReplicationService<Connection> {
   updateExpiry(): void {
     const { config, keyspace, pause } = this.#parts;
     // While clients are paused the data set must not change either.
-    keyspace.keepsExpired = pause.isOn || (this.isReplica && config.flag("replica-read-only"));
+    keyspace.hidesExpired = pause.isOn || (this.isReplica && config.flag("replica-read-only"));
   }
 
   /** What clients are refused may have changed. */

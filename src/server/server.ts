@@ -45,6 +45,7 @@ import { ServerMemory } from "./info/memory-service.ts";
 import { Background } from "./keys/background.ts";
 import { KeyEvents } from "./keys/key-events.ts";
 import type { Parts } from "./parts.ts";
+import { clientsMax } from "./process/open-files.ts";
 import { ServerReplication } from "./replication-service.ts";
 import { resetStats } from "./reset-stats.ts";
 import { Shutdown } from "./shutdown.ts";
@@ -102,7 +103,7 @@ export class Server implements Parts, Services<Connection> {
   readonly startupRuntimeBytes: number;
 
   readonly #onStopped: (exitCode: number) => void;
-  readonly #hangUp = new HangUp();
+  readonly #hangUp: HangUp;
   readonly #ticks: Ticks;
   #stopped = false;
 
@@ -206,6 +207,8 @@ export class Server implements Parts, Services<Connection> {
       propagation.deleteKey(database, ref);
       this.events.expired(database, ref);
     };
+    const socketsMax = clientsMax();
+    this.#hangUp = new HangUp(() => socketsMax - this.clients.all.size);
     this.clients = new Clients(this, this.#hangUp);
     this.process = new Shutdown({
       clients: this.clients,

@@ -92,6 +92,7 @@ export class Database implements Entries {
   lookupWrite(key: Uint8Array, offset: number, length: number): number {
     const ref = this.peek(key, offset, length);
     if (ref !== 0) this.#touch(ref);
+    else if (this.#space.hidesExpired) this.#expireHidden(key, offset, length);
     return ref;
   }
 
@@ -100,7 +101,7 @@ export class Database implements Entries {
     const space = this.#space;
     const ref = this.find(key, offset, length);
     if (ref !== 0 && this.isExpired(ref)) {
-      if (!space.keepsExpired) this.#expire(ref);
+      if (!space.hidesExpired) this.#expire(ref);
       return 0;
     }
     return ref;
@@ -121,6 +122,12 @@ export class Database implements Entries {
     const isKnown =
       key === this.#hashedKey && offset === this.#hashedFrom && length === this.#hashedBytes;
     return isKnown ? this.#hash : this.#space.hash.of(key, offset, length);
+  }
+
+  /** Removes the key's entry if it has expired and is only hidden: a key that is written has one entry. */
+  #expireHidden(key: Uint8Array, offset: number, length: number): void {
+    const ref = this.find(key, offset, length);
+    if (ref !== 0 && this.isExpired(ref)) this.#expire(ref);
   }
 
   /** Removes an expired entry. */
@@ -150,7 +157,7 @@ export class Database implements Entries {
     }
   }
 
-  /** Makes the entry look unused for so many seconds. */
+  /** Makes the entry look unused for `seconds`. */
   setIdle(ref: number, seconds: number): void {
     const words = this.#words[ref >>> SEGMENT_SHIFT]!;
     const w = (ref & UNIT_MASK) << 1;
@@ -254,7 +261,7 @@ export class Database implements Entries {
     return !isEmpty;
   }
 
-  /** Whether an entry for a key of so many bytes can be had now, its value left aside. */
+  /** Whether there is memory for an entry with a key of this length, not counting its value. */
   hasRoomForKey(keyBytes: number): boolean {
     return this.#space.heap.hasRoomFor(RECORD_BYTES + HAS_HIGH + HAS_EXPIRY + keyBytes);
   }
@@ -330,8 +337,10 @@ export class Database implements Entries {
     const root = space.tableRoot(this.index);
     try {
       const wheel = hasExpiry(this.metaOf(block)) ? this.#wheelRoot() : 0;
-      if (present === 0) space.table.insert(root, this.#hashOf(key, keyFrom, keyBytes), block);
-      else {
+      if (present === 0) {
+        if (space.hidesExpired) this.#expireHidden(key, keyFrom, keyBytes);
+        space.table.insert(root, this.#hashOf(key, keyFrom, keyBytes), block);
+      } else {
         this.beforeChange(present);
         space.table.replace(root, present, block);
         space.freeValue(present);
@@ -393,14 +402,14 @@ export class Database implements Entries {
     for (let tries = 1; ; tries++) {
       const ref = space.table.random(space.tableRoot(this.index), space.random);
       if (ref === 0 || !this.isExpired(ref)) return ref;
-      if (space.keepsExpired && tries < RANDOM_TRIES) continue;
-      if (space.keepsExpired) return ref;
+      if (space.hidesExpired && tries < RANDOM_TRIES) continue;
+      if (space.hidesExpired) return ref;
       this.#expire(ref);
     }
   }
 
   isExpired(ref: number): boolean {
-    if (!hasExpiry(this.metaOf(ref)) || this.#space.frozen) return false;
+    if (!hasExpiry(this.metaOf(ref)) || this.#space.expiryPaused) return false;
     return this.#space.wheel.timeOf(ref) < this.#space.clock.nowMs;
   }
 
@@ -481,6 +490,7 @@ export class Database implements Entries {
     const space = this.#space;
     const { heap, wheel } = space;
     if (ref !== 0) this.beforeChange(ref);
+    else if (space.hidesExpired) this.#expireHidden(key, keyFrom, keyBytes);
     const hadExpiry = ref !== 0 && hasExpiry(this.metaOf(ref));
     let expiry = expireAtMs;
     if (expiry === KEEP_EXPIRY && hadExpiry) expiry = wheel.timeOf(ref);

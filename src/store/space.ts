@@ -66,9 +66,9 @@ export class Space {
   /** The mark of entries that the walk has passed or need not see: MARK or 0. */
   mark = 0;
   /** Nothing expires: the file or the primary sends a DEL for each expired key. */
-  frozen = false;
+  expiryPaused = false;
   /** Expired keys are reported missing but are not deleted: a replica waits for the primary's DEL. */
-  keepsExpired = false;
+  hidesExpired = false;
   /** When expired keys are next looked for, in ms. */
   plannedExpiryMs = Number.NEGATIVE_INFINITY;
 

@@ -174,7 +174,7 @@ describe("what is refused", () => {
     }
     expect(messages).toEqual([
       "createServer: unknown option 'appendonly'; directives go into 'directives'",
-      "createServer: the seed is to be an integer, and not 1.5",
+      "createServer: the seed must be an integer, not 1.5",
       "bad value '65536' for 'port': argument must be between 0 and 65535 inclusive",
       "unknown directive 'nonsense'",
       "bad value 'many' for 'maxclients': argument couldn't be parsed into an integer",

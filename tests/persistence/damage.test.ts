@@ -196,6 +196,16 @@ describe("damage that is no torn tail is refused", () => {
     await expectDamage(alone, exec - multi.length, "EXEC without MULTI");
   });
 
+  // In Redis no EXEC ends such a transaction, and all that follows is cut off as a torn tail.
+  test("a transaction that is discarded", async () => {
+    const discarded = Buffer.concat([
+      WHOLE.subarray(0, inside),
+      encodeCommand(["DISCARD"]),
+      WHOLE.subarray(inside),
+    ]);
+    await expectDamage(discarded, inside, "DISCARD within a transaction");
+  });
+
   // Redis takes the rest of the file for the tail of this command, and cuts it off.
   test("a length that has become larger than the file", async () => {
     const damaged = Buffer.concat([

@@ -161,7 +161,7 @@ export function scratchSpace(): Keyspace {
     clock: new Clock(),
     random: new Random(1),
   });
-  space.frozen = true;
+  space.expiryPaused = true;
   return space;
 }
 

@@ -140,6 +140,27 @@ test.skipIf(!isLinux)("maxclients beyond the limit of open files is refused", as
   expect(await client.call("CONFIG", "SET", "maxclients", "60")).toBe("+OK\r\n");
 });
 
+test.skipIf(!isLinux)(
+  "clients that were turned away and stay leave open files for the rest",
+  async () => {
+    const port = await freePort();
+    const folder = mkdtempSync(join(tmpdir(), "stormdb-files-"));
+    const script = `ulimit -n 64; exec "$0" server --port "$1" --bind 127.0.0.1 --maxclients 10`;
+    await using storm = await start(["bash", "-c", script, BINARY, String(port)], port, folder);
+    const client = await storm.connect();
+    const sockets: { end(): void }[] = [];
+    for (let i = 0; i < 150; i++) {
+      const options = { hostname: "127.0.0.1", port, allowHalfOpen: true, socket: { data() {} } };
+      sockets.push(await Bun.connect(options));
+    }
+    await until("all have been accepted", async () => {
+      return /rejected_connections:14\d/.test(await client.call("INFO", "stats"));
+    });
+    expect(await client.call("SAVE")).toBe("+OK\r\n");
+    for (const socket of sockets) socket.end();
+  },
+);
+
 describe("standard input", () => {
   test("is read after the file and before the options", async () => {
     const port = await freePort();

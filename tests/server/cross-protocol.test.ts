@@ -62,6 +62,17 @@ test("nothing is replied, not even to what came before in the same chunk, and it
   expect(storm.output()).toContain("Connection from 127.0.0.1:");
 });
 
+// Redis takes this for an unknown command, and runs what follows.
+test("no space behind Host:", async () => {
+  await using storm = await startStormdb();
+  for (const name of ["Host:127.0.0.1:6379", "hOST:x", "host:\0"]) {
+    const request = `GET / HTTP/1.1\r\n${name}\r\n${BODY}`;
+    expect(await exchange(storm, request)).toEqual({ received: "", closed: true });
+  }
+  const client = await storm.connect();
+  expect(await client.call("GET", "a")).toEqual("$-1\r\n");
+});
+
 sameAsRedis("words that only look like it are commands like any other", [], async (server) => {
   const words = ["POS", "POSTS", "HOST", "HOSTS:", "GET", " POST", "XPOST"];
   const replies: string[] = [];

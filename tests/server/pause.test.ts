@@ -224,6 +224,21 @@ describe("no key expires", () => {
     expect(await client.call("DEBUG", "CHECK")).toEqual("+OK\r\n");
   });
 
+  test("an expired key that is written meanwhile is there once", async () => {
+    await using server = await startStormdb("--enable-debug-command", "yes");
+    const client = await server.connect();
+    // In one piece, so that the key does not expire before the pause.
+    client.write(`SET key:0 old PX 1\r\nCLIENT PAUSE ${LONG} WRITE\r\n`);
+    await readMany(client, 2);
+    await until("the key is hidden", async () => (await client.call("GET", "key:0")) === "$-1\r\n");
+    expect(await client.call("DEBUG", "POPULATE", "1")).toEqual("+OK\r\n");
+    expect(await client.call("DBSIZE")).toEqual(":1\r\n");
+    expect(await client.call("CLIENT", "UNPAUSE")).toEqual("+OK\r\n");
+    expect(await client.call("DEL", "key:0")).toEqual(":1\r\n");
+    expect(await client.call("EXISTS", "key:0")).toEqual(":0\r\n");
+    expect(await client.call("DBSIZE")).toEqual(":0\r\n");
+  });
+
   test("a pause that ends by itself lets keys expire again", async () => {
     await using storm = await startStormdb();
     const client = await storm.connect();

@@ -27,7 +27,7 @@ const POOLED_BYTES_MAX = 1 << 18;
 const POOLED_MAX = 64;
 const ENTRIES_PER_STEP = 16;
 
-/** A long value that is to be encoded in slices, with what was true of its entry at the visit. */
+/** A long value that will be encoded in slices, with what was true of its entry at the visit. */
 interface LongEntry {
   readonly index: number;
   readonly valueWord: number;

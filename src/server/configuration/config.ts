@@ -234,6 +234,8 @@ export class Config implements ConfigService {
       // A name is shown as it was asked for.
       const asked = findDirective(pattern);
       if (asked !== undefined) add(pattern, asked);
+      // Clients may ask for many names: only a pattern is compared with all of them.
+      if (!/[*?[\\]/.test(pattern)) continue;
       const glob = new Glob(pattern, true);
       for (const name of DIRECTIVE_NAMES) {
         for (const one of [name, ...DIRECTIVES[name].aliases]) {

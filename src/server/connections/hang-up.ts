@@ -9,7 +9,7 @@
 
 /** How long the peer has at least; at most twice as long. */
 const LINGER_MS = 1000;
-/** More are closed at once: a client must not be able to hold sockets that `maxclients` does not count. */
+/** More are closed at once: sockets that `maxclients` does not count are bounded too. */
 const LINGERING_MAX = 1024;
 
 /** What this needs of a socket. */
@@ -26,11 +26,17 @@ export class HangUp {
   #older = new Set<EndableSocket>();
   #newer = new Set<EndableSocket>();
   #timer: Timer | null = null;
+  readonly #freeSockets: () => number;
+
+  /** `freeSockets`: how many more sockets the limit on open files has room for, these not counted. */
+  constructor(freeSockets: () => number) {
+    this.#freeSockets = freeSockets;
+  }
 
   /** Ends the connection; whatever it delivers from now on has to be ignored. */
   end(socket: EndableSocket): void {
     if (socket.readyState !== 1) return;
-    if (this.#older.size + this.#newer.size >= LINGERING_MAX) {
+    if (this.#older.size + this.#newer.size >= Math.min(LINGERING_MAX, this.#freeSockets())) {
       socket.end();
       return;
     }

@@ -13,7 +13,8 @@ import type { Connection } from "../connections/connection.ts";
 const LOG_PERIOD_MS = 60_000;
 
 export function isHttp(request: Request): boolean {
-  return request.is(0, "post") || request.is(0, "host:");
+  // HTTP requires no space behind `Host:`, so its value may be part of the word. Redis wants the word alone.
+  return request.is(0, "post") || request.begins(0, "host:");
 }
 
 export class AttackLog {

@@ -326,16 +326,16 @@ export class Dispatch {
     const keyspace = this.#keyspace;
     // Before it may be replies to clients that are told to wait.
     const start = reply.at;
-    const { frozen } = keyspace;
+    const { expiryPaused } = keyspace;
     this.refreshConditions();
-    keyspace.frozen = true;
+    keyspace.expiryPaused = true;
     try {
       this.execute(command, client, request, mode);
       if (reply.errors === 0) return "";
       this.unexpectedErrors++;
       return latin1Text(reply.bytes, start, reply.at).trim();
     } finally {
-      keyspace.frozen = frozen;
+      keyspace.expiryPaused = expiryPaused;
       reply.at = start;
       reply.errors = 0;
     }

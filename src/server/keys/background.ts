@@ -99,7 +99,7 @@ export class Background implements ExpiryService {
     this.run();
   }
 
-  /** Removes all keys whose time has come, however long it takes. */
+  /** Removes all expired keys, however long it takes. */
   expireAll(): void {
     while (this.#expires && this.#expire(Number.POSITIVE_INFINITY));
   }

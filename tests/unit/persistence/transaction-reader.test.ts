@@ -45,6 +45,14 @@ test("a MULTI within a transaction changes nothing about it, and an EXEC alone r
   expect(read("EXEC", "SET a 1").events).toEqual(["! EXEC without MULTI", "SET a 1"]);
 });
 
+test("a DISCARD within a transaction is ignored, and without one a command like any other", () => {
+  expect(read("MULTI", "SET a 1", "DISCARD", "EXEC").events).toEqual([
+    "! DISCARD within a transaction",
+    ...["{", "SET a 1", "}"],
+  ]);
+  expect(read("DISCARD").events).toEqual(["DISCARD"]);
+});
+
 test("MULTI and EXEC with arguments are commands like any other", () => {
   expect(read("MULTI x", "EXEC y").events).toEqual(["MULTI x", "EXEC y"]);
 });

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { latin1 } from "../../../src/base/bytes.ts";
 import { PACKED } from "../../../src/memory/quicklist.ts";
 import { ENCODING_MASK, KEEP_EXPIRY, NO_EXPIRY, TEXT } from "../../../src/store/entry.ts";
@@ -236,13 +236,58 @@ describe("expiry", () => {
     expect(db.averageTtlMs()).toBeLessThan(1100);
   });
 
-  test("while frozen nothing expires", () => {
+  test("while expiry is paused nothing expires", () => {
     model.set(0, "k", "v", model.nowMs + 1);
     model.advance(10);
-    space.frozen = true;
+    space.expiryPaused = true;
     expect(db.peek(latin1("k"), 0, 1)).not.toEqual(0);
-    space.frozen = false;
+    space.expiryPaused = false;
     expect(db.peek(latin1("k"), 0, 1)).toEqual(0);
+  });
+});
+
+describe("while expired keys are hidden", () => {
+  const key = latin1("ko");
+  beforeEach(() => {
+    model.set(0, "k", "old", model.nowMs + 1);
+    model.set(0, "o", "other");
+    model.advance(10);
+    space.hidesExpired = true;
+  });
+  afterEach(() => {
+    space.hidesExpired = false;
+  });
+
+  const writes: Record<string, () => void> = {
+    "a look-up for writing, then a write": () => {
+      const ref = db.lookupWrite(key, 0, 1);
+      space.strings.set(db, ref, key, 0, 1, key, 1, 1, NO_EXPIRY);
+    },
+    "a write after a look-up for reading": () => {
+      const ref = db.lookup(key, 0, 1);
+      space.strings.set(db, ref, key, 0, 1, key, 1, 1, NO_EXPIRY);
+    },
+    "another key that is renamed to it": () =>
+      db.moveTo(db.peek(key, 1, 1), db, key, 0, 1, db.peek(key, 0, 1)),
+    "another key that is copied to it": () =>
+      db.copyTo(db.peek(key, 1, 1), db, key, 0, 1, db.peek(key, 0, 1)),
+  };
+  for (const [name, write] of Object.entries(writes)) {
+    test(`${name} leaves one entry for the key`, () => {
+      const { keyCount } = db;
+      const { expired } = space;
+      write();
+      expect(space.expired).toEqual(expired + 1);
+      expect(db.keyCount).toEqual(name.includes("renamed") ? keyCount - 1 : keyCount);
+      space.check();
+      db.remove(db.peek(key, 0, 1));
+      expect(db.find(key, 0, 1)).toEqual(0);
+    });
+  }
+
+  test("a look-up for reading leaves it where it is", () => {
+    expect(db.lookup(key, 0, 1)).toEqual(0);
+    expect(db.find(key, 0, 1)).not.toEqual(0);
   });
 });
 

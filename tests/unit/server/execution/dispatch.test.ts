@@ -19,7 +19,7 @@ type Mode = keyof typeof MODES;
 interface Seen {
   readonly mayBlock: boolean;
   readonly touching: boolean;
-  readonly frozen: boolean;
+  readonly expiryPaused: boolean;
   readonly hasJournal: boolean;
 }
 
@@ -30,7 +30,7 @@ function harness() {
       seen.push({
         mayBlock: c.mayBlock,
         touching: c.keyspace.touching,
-        frozen: c.keyspace.frozen,
+        expiryPaused: c.keyspace.expiryPaused,
         hasJournal: c.journal !== null,
       });
       c.dirty++;
@@ -75,27 +75,27 @@ describe("what belongs to a run", () => {
   test.each<[Mode, Partial<Seen>, { propagated: boolean; counted: boolean; measured: boolean }]>([
     [
       "FROM_CLIENT",
-      { mayBlock: true, frozen: false, hasJournal: true },
+      { mayBlock: true, expiryPaused: false, hasJournal: true },
       { propagated: true, counted: true, measured: true },
     ],
     [
       "IN_EXEC",
-      { mayBlock: false, frozen: false, hasJournal: true },
+      { mayBlock: false, expiryPaused: false, hasJournal: true },
       { propagated: true, counted: true, measured: true },
     ],
     [
       "AFTER_WAIT",
-      { mayBlock: true, frozen: false, hasJournal: true },
+      { mayBlock: true, expiryPaused: false, hasJournal: true },
       { propagated: true, counted: true, measured: false },
     ],
     [
       "FROM_FILE",
-      { mayBlock: false, frozen: true, hasJournal: false },
+      { mayBlock: false, expiryPaused: true, hasJournal: false },
       { propagated: false, counted: false, measured: false },
     ],
     [
       "FROM_PRIMARY",
-      { mayBlock: false, frozen: true, hasJournal: true },
+      { mayBlock: false, expiryPaused: true, hasJournal: true },
       { propagated: true, counted: true, measured: false },
     ],
   ])("%s", (mode, context, { counted, measured, propagated }) => {
@@ -106,7 +106,7 @@ describe("what belongs to a run", () => {
     expect(made.persistence.changes).toEqual(propagated ? 1 : 0);
     expect(made.dispatch.calls).toEqual(counted ? 1 : 0);
     expect(made.table.commands.get("change")!.calls).toEqual(measured ? 1 : 0);
-    expect(made.keyspace.frozen).toEqual(false);
+    expect(made.keyspace.expiryPaused).toEqual(false);
   });
 
   test.each(ALL)("%s: the access clock is set, unless this client says NO-TOUCH", (mode) => {
@@ -146,11 +146,16 @@ describe("a handler that throws", () => {
     (mode) => {
       const { made, run, seen } = harness();
       expect(() => run(mode, undefined, "crash", "word")).toThrow("a bug");
-      expect(made.keyspace.frozen).toEqual(false);
+      expect(made.keyspace.expiryPaused).toEqual(false);
       expect(made.takeReply()).toEqual("");
       made.slowlog.thresholdUsec = 0;
       run("FROM_CLIENT", undefined, "change", "shown");
-      expect(seen[0]).toEqual({ mayBlock: true, touching: true, frozen: false, hasJournal: true });
+      expect(seen[0]).toEqual({
+        mayBlock: true,
+        touching: true,
+        expiryPaused: false,
+        hasJournal: true,
+      });
       expect(made.slowlog.entries[0]!.args).toEqual(["change", "shown"]);
     },
   );
