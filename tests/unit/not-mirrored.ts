@@ -124,7 +124,6 @@ export const NOT_MIRRORED: readonly string[] = [
   "server/connections/client-line.ts",
   "server/connections/client-state.ts",
   "server/connections/connection.ts",
-  "server/connections/hang-up.ts",
   "server/connections/listeners.ts",
   "server/connections/output.ts",
   "server/directive-effects.ts",
