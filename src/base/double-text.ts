@@ -6,6 +6,7 @@
  * `writeDouble17` writes as Redis did up to 7.0: printf's "%.17g".
  * `parseDouble` reads what strtod does: decimal or hexadecimal text, or an infinity.
  */
+import { latin1Text } from "./bytes.ts";
 import { writeInt64, writeInteger } from "./number-text.ts";
 import { ShortestDigits } from "./shortest-digits.ts";
 
@@ -119,7 +120,7 @@ function writeAscii(to: Uint8Array, at: number, text: string): number {
 export function parseDouble(bytes: Uint8Array, offset: number, length: number): number {
   const quick = parseShort(bytes, offset, length);
   if (!Number.isNaN(quick)) return quick;
-  const text = latin1Slice(bytes, offset, length);
+  const text = latin1Text(bytes, offset, offset + length);
   const value = parseText(text);
   if (Math.abs(value) === Number.POSITIVE_INFINITY && !/^[-+]?i/i.test(text)) return Number.NaN;
   return value === 0 && saysMore(text) ? Number.NaN : value;
@@ -132,7 +133,7 @@ export function parseDouble(bytes: Uint8Array, offset: number, length: number): 
 export function parseBound(bytes: Uint8Array, offset: number, length: number): number {
   const quick = parseShort(bytes, offset, length);
   if (!Number.isNaN(quick)) return quick;
-  const text = latin1Slice(bytes, offset, length);
+  const text = latin1Text(bytes, offset, offset + length);
   const end = text.indexOf("\0");
   const whole = end < 0 ? text : text.slice(0, end);
   return whole === "" ? 0 : parseText(whole.replace(/^[ \t-\r]+(?=.)/, ""));
@@ -203,10 +204,4 @@ function scaled(digits: string, power: number): number {
     if (rest > half || (rest === half && (mantissa & 1n) === 1n)) mantissa += 1n;
   } else mantissa <<= BigInt(-drop);
   return Number(mantissa) * 2 ** least;
-}
-
-function latin1Slice(bytes: Uint8Array, offset: number, length: number): string {
-  let text = "";
-  for (let i = 0; i < length; i++) text += String.fromCharCode(bytes[offset + i]!);
-  return text;
 }

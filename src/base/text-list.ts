@@ -8,8 +8,8 @@ const INITIAL_BYTES = 1 << 12;
 const INITIAL_TEXTS = 1 << 8;
 /** A buffer beyond this is given up by `clear`. */
 const KEPT_BYTES = 1 << 20;
-/** More does not fit in one buffer. */
-export const TEXT_LIST_BYTES_MAX = 0xffffffff;
+/** All texts together. */
+export const TEXT_LIST_BYTES_MAX = 0x7fffffff;
 
 export class TextList {
   bytes = new Uint8Array(INITIAL_BYTES);

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { latin1, latin1Text } from "../../../src/base/bytes.ts";
-import { TextList } from "../../../src/base/text-list.ts";
+import { TEXT_LIST_BYTES_MAX, TextList } from "../../../src/base/text-list.ts";
 
 function textAt({ bytes, starts }: TextList, index: number): string {
   return latin1Text(bytes, starts[index]!, starts[index + 1]!);
@@ -34,9 +34,9 @@ test("a text may be written in place", () => {
   expect([0, 1, 2].map((i) => textAt(list, i))).toEqual(["one", "two", "three"]);
 });
 
-test("what does not fit in one buffer is refused", () => {
+test("what is too much for one buffer is refused", () => {
   const list = new TextList();
   list.add(latin1("one"), 0, 3);
-  expect(list.hasRoom(0xffffffff - 3)).toBe(true);
-  expect(list.hasRoom(0xffffffff - 2)).toBe(false);
+  expect(list.hasRoom(TEXT_LIST_BYTES_MAX - 3)).toBe(true);
+  expect(list.hasRoom(TEXT_LIST_BYTES_MAX - 2)).toBe(false);
 });
