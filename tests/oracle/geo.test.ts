@@ -336,6 +336,7 @@ oracleTest("keys of geo commands", [
     "GEORADIUSBYMEMBER g m 3 km storedist d",
     "GEORADIUSBYMEMBER g store 3 km",
     "GEORADIUS_RO g 1 2 3 km",
+    "GEORADIUSBYMEMBER_RO g m 3 km",
     "GEOSEARCH g FROMLONLAT 1 2 BYRADIUS 1 km",
     "GEOSEARCHSTORE d g FROMLONLAT 1 2 BYRADIUS 1 km",
     "GEOADD g 1 2 m",
