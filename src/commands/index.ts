@@ -8,6 +8,7 @@ import { DEBUG_COMMAND_SPECS } from "./debug.ts";
 import { EXPIRY_COMMANDS } from "./expiry.ts";
 import { GEO_COMMANDS } from "./geo.ts";
 import { GEO_AREA_COMMANDS } from "./geo-areas.ts";
+import { HASH_SCAN_COMMANDS } from "./hash-scans.ts";
 import { HASH_COMMANDS } from "./hashes.ts";
 import { HYPERLOGLOG_COMMANDS } from "./hyperloglog.ts";
 import { INTROSPECTION_COMMANDS } from "./introspection.ts";
@@ -19,6 +20,7 @@ import { PERSISTENCE_COMMANDS } from "./persistence.ts";
 import { PUBSUB_COMMANDS } from "./pubsub.ts";
 import { REPLICATION_COMMANDS } from "./replication.ts";
 import { SERVER_COMMANDS } from "./server.ts";
+import { SET_ALGEBRA_COMMANDS } from "./set-algebra.ts";
 import { SET_DRAW_COMMANDS } from "./set-draws.ts";
 import { SET_COMMANDS } from "./sets.ts";
 import { SORT_COMMANDS } from "./sort.ts";
@@ -41,6 +43,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...GEO_COMMANDS,
   ...GEO_AREA_COMMANDS,
   ...HASH_COMMANDS,
+  ...SET_ALGEBRA_COMMANDS,
+  ...HASH_SCAN_COMMANDS,
   ...KEY_COMMANDS,
   ...SORT_COMMANDS,
   ...EXPIRY_COMMANDS,

@@ -73,7 +73,7 @@ function scan(c: Context): void {
   const { db, reply } = c;
   const cursor = readCursor(c, 1);
   if (cursor < 0) return;
-  const options = readScanOptions(c, 2, true);
+  const options = readScanOptions(c, 2, "type");
   if (options === null) return;
   const { count, glob, type: wantedType } = options;
   const refs: number[] = [];

@@ -25,6 +25,8 @@ export interface ScanOptions {
   glob: Glob | null;
   /** Of SCAN alone: the name of a type, in lower case. */
   type: string | null;
+  /** Of HSCAN alone. */
+  withoutValues: boolean;
 }
 
 /** Null for a pattern that every text matches, the empty one included. */
@@ -32,10 +34,14 @@ export function readGlob(pattern: string): Glob | null {
   return pattern === "*" ? null : new Glob(pattern);
 }
 
-/** Reads the options from argument `from` on; null with the error replied. */
-export function readScanOptions(c: Context, from: number, takesType: boolean): ScanOptions | null {
+/** Reads the options from argument `from` on, with the one that not every scan has; null with the error replied. */
+export function readScanOptions(
+  c: Context,
+  from: number,
+  extra: "type" | "novalues" | "",
+): ScanOptions | null {
   const { args } = c;
-  const options: ScanOptions = { count: 10, glob: null, type: null };
+  const options: ScanOptions = { count: 10, glob: null, type: null, withoutValues: false };
   for (let i = from; i < args.count; i += 2) {
     const more = i + 1 < args.count;
     if (more && args.is(i, "count")) {
@@ -46,8 +52,11 @@ export function readScanOptions(c: Context, from: number, takesType: boolean): S
         return null;
       }
     } else if (more && args.is(i, "match")) options.glob = readGlob(args.text(i + 1));
-    else if (more && takesType && args.is(i, "type")) {
+    else if (more && extra === "type" && args.is(i, "type")) {
       options.type = args.text(i + 1).toLowerCase();
+    } else if (extra === "novalues" && args.is(i, "novalues")) {
+      options.withoutValues = true;
+      i--;
     } else {
       c.syntaxError();
       return null;

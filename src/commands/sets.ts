@@ -186,7 +186,7 @@ function sscan(c: Context): void {
     reply.array(0);
     return;
   }
-  const options = readScanOptions(c, 3, false);
+  const options = readScanOptions(c, 3, "");
   if (options === null) return;
   const set = c.keyspace.sets.open(ref);
   const { count, glob } = options;

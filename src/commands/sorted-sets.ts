@@ -431,7 +431,7 @@ function zscan(c: Context): void {
     reply.array(0);
     return;
   }
-  const options = readScanOptions(c, 3, false);
+  const options = readScanOptions(c, 3, "");
   if (options === null) return;
   const { count, glob } = options;
   if (set.isSmall) {

@@ -58,12 +58,24 @@ export class MemberTable {
    * and tail are the caller's to write. Throws OutOfMemory, and then nothing has changed.
    */
   add(bytes: Uint8Array, from: number, length: number, flags: number, tail: number): number {
+    return this.addHashed(this.#hash.of(bytes, from, length), bytes, from, length, flags, tail);
+  }
+
+  /** The same for a member whose hash is known. */
+  addHashed(
+    hash: number,
+    bytes: Uint8Array,
+    from: number,
+    length: number,
+    flags: number,
+    tail: number,
+  ): number {
     const record = this.heap.alloc(this.#headBytes + (flags & FLAG_BYTES) + length + tail);
     this.#setWord(record, META_WORD, flags);
     this.#setWord(record, KEY_LENGTH_WORD, length);
     copyBytes(bytes, from, this.bytesOf(record), this.memberAt(record), length);
     try {
-      this.table.insert(this.root, this.#hash.of(bytes, from, length), record);
+      this.table.insert(this.root, hash, record);
     } catch (error) {
       this.heap.free(record);
       throw error;

@@ -169,6 +169,31 @@ export class Table {
     return 0;
   }
 
+  /** The record with the key of another one, which is in a table of the same kind and has this hash there; or 0. */
+  findSame(root: number, hash: number, record: number): number {
+    let bucket = this.#bucketOf(root, hash);
+    do {
+      const words = this.#words[bucket >>> SEGMENT_SHIFT]!;
+      const first = (bucket & UNIT_MASK) << 1;
+      const end = first + SLOT_WORDS;
+      for (let w = first; w < end; w += 2) {
+        const ref = words[w]!;
+        if (ref === 0) return 0;
+        if (words[w + 1] === hash && this.#haveSameKey(ref, record)) return ref;
+      }
+      bucket = words[end]!;
+    } while (bucket !== 0);
+    return 0;
+  }
+
+  #haveSameKey(ref: number, record: number): boolean {
+    const words = this.#words[record >>> SEGMENT_SHIFT]!;
+    const w = (record & UNIT_MASK) << 1;
+    const at = (w << 2) + this.#headBytes + (words[w]! & FLAG_BYTES);
+    const bytes = this.#bytes[record >>> SEGMENT_SHIFT]!;
+    return this.#hasKey(ref, bytes, at, words[w + KEY_LENGTH_WORD]!);
+  }
+
   /** The hash of the record's own key. */
   hashOf(ref: number): number {
     const words = this.#words[ref >>> SEGMENT_SHIFT]!;
@@ -261,6 +286,22 @@ export class Table {
       const words = this.#words[bucket >>> SEGMENT_SHIFT]!;
       const first = (bucket & UNIT_MASK) << 1;
       for (let w = first; w < first + SLOT_WORDS && words[w] !== 0; w += 2) out[n++] = words[w]!;
+      bucket = words[first + OVERFLOW]!;
+    } while (bucket !== 0);
+    return n;
+  }
+
+  /** The same with each record's hash behind it. */
+  readSlots(root: number, index: number, out: number[]): number {
+    let bucket = this.#bucketAt(root, index);
+    let n = 0;
+    do {
+      const words = this.#words[bucket >>> SEGMENT_SHIFT]!;
+      const first = (bucket & UNIT_MASK) << 1;
+      for (let w = first; w < first + SLOT_WORDS && words[w] !== 0; w += 2) {
+        out[n++] = words[w]!;
+        out[n++] = words[w + 1]!;
+      }
       bucket = words[first + OVERFLOW]!;
     } while (bucket !== 0);
     return n;

@@ -21,8 +21,8 @@ const ENTRIES: readonly (readonly [string, CommandSpec])[] = COMMANDS.flatMap((s
   ...(spec.subcommands ?? []).map((sub) => [`${spec.name}|${sub.name}`, sub] as const),
 ]);
 
-/** Redis has these since 7.2. */
-const SINCE_72 = ["client|setinfo", "client|no-touch"];
+/** Redis has these since 7.2, or later. */
+const SINCE_72 = ["client|setinfo", "client|no-touch", "sunioncard", "sdiffcard"];
 
 const ALL_NODES = { set: ["request_policy:all_nodes", "response_policy:all_succeeded"] };
 /** Since 7.2 a command without arguments may be asked for its keys. */

@@ -267,3 +267,105 @@ oracleTest("whole keys", [
   "UNLINK rest",
   "FLUSHDB",
 ]);
+
+const SCANS = [
+  "HSCAN % 0",
+  "HSCAN % 0 COUNT 1000",
+  "HSCAN % 0 MATCH field:1*",
+  "HSCAN % 0 MATCH field:1* COUNT 1000",
+  "HSCAN % 0 COUNT 1000 MATCH none",
+  "HSCAN % 0 COUNT 1000 MATCH *",
+];
+
+oracleTest("scans", [
+  setMany("small", 20),
+  'HSET odd 1 2 "" "" 12 12 x y',
+  'HSCAN odd 0 MATCH ""',
+  "HSCAN odd 0 MATCH 1*",
+  ...SCANS.flatMap((call) => [
+    call.replace("%", "small"),
+    call.replace("%", "odd"),
+    call.replace("%", "none"),
+    call.replace("%", "s"),
+  ]),
+  setMany("large", 700),
+  ...SCANS.filter((call) => call.includes("1000")).map(
+    (call): Call => ({ call: call.replace("%", "large"), as: "sorted" }),
+  ),
+  { call: "HSCAN large 0", as: "any" },
+  "HSCAN small 5",
+  "HSCAN small 5x",
+  "HSCAN none 5x",
+  "HSCAN small abc",
+  "HSCAN small -1",
+  "HSCAN small 99999999999999999999",
+  "HSCAN small 0 COUNT",
+  "HSCAN small 0 COUNT 0",
+  "HSCAN small 0 COUNT x",
+  "HSCAN small 0 MATCH",
+  "HSCAN small 0 TYPE hash",
+  "HSCAN none 0 COUNT 0",
+  "HSCAN none 0 no-option",
+  "SET s v",
+  "HSCAN s 0",
+  "HSCAN s x",
+  "HSCAN",
+  "HSCAN small",
+  // NOVALUES came with Redis 7.4: https://redis.io/docs/latest/commands/hscan/
+  {
+    call: "HSCAN odd 0 NOVALUES",
+    as: {
+      differs: "*2\r\n$1\r\n0\r\n*4\r\n$1\r\n1\r\n$0\r\n\r\n$2\r\n12\r\n$1\r\nx\r\n",
+      because: "of 7.4",
+    },
+  },
+  {
+    call: "HSCAN odd 0 NOVALUES MATCH 1* COUNT 3",
+    as: { differs: "*2\r\n$1\r\n0\r\n*2\r\n$1\r\n1\r\n$2\r\n12\r\n", because: "of 7.4" },
+  },
+]);
+
+/** Bulk strings in order, whatever frames they are in. */
+const bulks = (reply: string) => (reply.match(/\$.*\r\n.*\r\n/g) ?? []).sort().join("");
+
+oracleTest("fields at random", [
+  "HSET one f v",
+  setMany("small", 20),
+  setMany("large", 700),
+  ...["one", "none"].flatMap((key) => [
+    `HRANDFIELD ${key}`,
+    `HRANDFIELD ${key} 0`,
+    `HRANDFIELD ${key} 1`,
+    `HRANDFIELD ${key} 5`,
+    `HRANDFIELD ${key} -3`,
+    `HRANDFIELD ${key} 5 WITHVALUES`,
+    `HRANDFIELD ${key} -3 WITHVALUES`,
+    `HRANDFIELD ${key} 0 WITHVALUES`,
+  ]),
+  ...["small", "large"].flatMap((key): Call[] => [
+    ...["1000", "1000 WITHVALUES"].map(
+      (rest): Call => ({ call: `HRANDFIELD ${key} ${rest}`, as: bulks }),
+    ),
+    ...["", "5", "19", "100", "-5", "-100", "5 WITHVALUES", "-5 withvalues", "19 WITHVALUES"].map(
+      (rest): Call => ({ call: `HRANDFIELD ${key} ${rest}`, as: { only: /^[*~%]\d+|^[*]2/gm } }),
+    ),
+  ]),
+  "SET s v",
+  "HRANDFIELD s",
+  "HRANDFIELD s 1",
+  "HRANDFIELD s x",
+  "HRANDFIELD one 1 no-option",
+  "HRANDFIELD one 1 WITHVALUES more",
+  "HRANDFIELD one x WITHVALUES",
+  "HRANDFIELD",
+  `HRANDFIELD none ${MAX}`,
+  `HRANDFIELD none ${MAX} WITHVALUES`,
+  `HRANDFIELD none ${MIN}`,
+  `HRANDFIELD one ${MIN}`,
+  `HRANDFIELD one ${MAX}`,
+  "HRANDFIELD one 4611686018427387903 WITHVALUES",
+  "HRANDFIELD one 4611686018427387904 WITHVALUES",
+  "HRANDFIELD none -4611686018427387904 WITHVALUES",
+  "HRANDFIELD none -4611686018427387905 WITHVALUES",
+  ...each("HRANDFIELD one %", NO_INTEGERS),
+]);

@@ -312,3 +312,225 @@ for (const form of FORMS) {
     "EXISTS s",
   ]);
 }
+
+/** Names of sets in every form, of integers apart from the others, and of one that does not exist. */
+const OPERANDS = [...FORMS, "other intset", "other listpack", "other hashtable", "none"];
+
+/** Stores, and looks at what was stored; its form is Redis 7.2's. */
+function stores(command: string, keys: readonly string[]): Call[] {
+  return [
+    { call: [command, "stored", ...keys] },
+    sorted("SMEMBERS", "stored"),
+    "EXPIRETIME stored",
+  ];
+}
+
+oracleTest("combined sets", [
+  ...FORMS.flatMap((form) => [make(form, form), make(`other ${form}`, form, 9)]),
+  ...OPERANDS.flatMap((one): Call[] => [
+    sorted("SINTER", one),
+    sorted("SUNION", one),
+    sorted("SDIFF", one),
+    ...OPERANDS.flatMap((two): Call[] => [
+      sorted("SINTER", one, two),
+      sorted("SUNION", one, two),
+      sorted("SDIFF", one, two),
+      { call: ["SINTERCARD", "2", one, two] },
+      { call: ["SINTERCARD", "2", one, two, "LIMIT", "3"] },
+    ]),
+  ]),
+  ...OPERANDS.flatMap((one) =>
+    OPERANDS.flatMap((two): Call[] => [
+      sorted("SINTER", one, two, "hashtable"),
+      sorted("SDIFF", "hashtable", one, two),
+      sorted("SDIFF", one, two, "other hashtable"),
+      sorted("SUNION", one, "intset", two),
+    ]),
+  ),
+  sorted("SUNION", ...OPERANDS),
+  sorted("SUNION", ...OPERANDS, ...OPERANDS.toReversed()),
+  sorted("SINTER", ...FORMS),
+  sorted("SDIFF", "hashtable", "none", "none", "other intset", "listpack"),
+  sorted("SDIFF", "hashtable", "hashtable"),
+  // Whatever was asked, nothing has changed.
+  ...FORMS.map((form) => sorted("SMEMBERS", form)),
+]);
+
+oracleTest("combined sets are stored", [
+  ...FORMS.flatMap((form) => [make(form, form), make(`other ${form}`, form, 9)]),
+  ...["SINTERSTORE", "SUNIONSTORE", "SDIFFSTORE"].flatMap((command) => [
+    ...OPERANDS.flatMap((one) =>
+      OPERANDS.flatMap((two) => stores(command, one < two ? [one, two] : [one, two, "hashtable"])),
+    ),
+    // In place of what there is: a string, a key that expires, one of the operands.
+    "SET stored text",
+    { call: [command, "stored", "hashtable", "other hashtable"] },
+    "EXPIRE stored 100",
+    { call: [command, "stored", "hashtable", "listpack"] },
+    "TTL stored",
+    "COPY hashtable operand REPLACE",
+    { call: [command, "operand", "operand", "other hashtable"] },
+    sorted("SMEMBERS", "operand"),
+    { call: [command, "operand", "none"] },
+    "EXISTS operand",
+    { call: [command, "none", "none", "none2"] },
+    "EXISTS none",
+  ]),
+  "SINTERSTORE i intset intset",
+  isForm("i", "intset"),
+  "SUNIONSTORE u intset intset",
+  isForm("u", "intset"),
+  "SUNIONSTORE l intset listpack",
+  isForm("l", "listpack"),
+  "SUNIONSTORE h intset hashtable",
+  isForm("h", "hashtable"),
+  { call: ["SADD", "digits", ...integers(0, 20), ...texts(1, 200)] },
+  // Of a table only integers are left: 7.2 makes an intset of them (maybeConvertToIntset), 7.0 none.
+  { call: ["SINTERSTORE", "both", "digits", "intset"] },
+  isForm("both", "intset"),
+]);
+
+oracleTest("wrong calls of combining commands", [
+  "SET text v",
+  "SADD a 1 2 3",
+  "SADD b 2 3 x",
+  ...["SINTER", "SUNION", "SDIFF"].flatMap((command) => [
+    command,
+    `${command} text`,
+    `${command} a text`,
+    `${command} none text`,
+    `${command}STORE`,
+    `${command}STORE d`,
+    `${command}STORE d text`,
+    `${command}STORE d a text`,
+    `${command}STORE d none text`,
+    "EXISTS d",
+  ]),
+  "SINTERCARD",
+  "SINTERCARD 1",
+  "SINTERCARD 0 a",
+  "SINTERCARD -1 a",
+  "SINTERCARD x a",
+  ...each("SINTERCARD % a", NO_INTEGERS),
+  "SINTERCARD 2 a",
+  "SINTERCARD 1 a b",
+  "SINTERCARD 2 a b LIMIT",
+  "SINTERCARD 2 a b LIMIT -1",
+  ...each("SINTERCARD 2 a b LIMIT %", NO_INTEGERS),
+  "SINTERCARD 2 a b LIMIT 0",
+  "SINTERCARD 2 a b LIMIT 1",
+  "SINTERCARD 2 a b LIMIT 1 LIMIT 2",
+  "SINTERCARD 2 a b limit 100",
+  "SINTERCARD 2 a b APPROX",
+  "SINTERCARD 2 a text",
+  "SINTERCARD 2 none text",
+  `SINTERCARD ${MAX} a`,
+]);
+
+/** Redis 8.10's, of which 7.0 knows nothing. Source: SUNIONCARD and SDIFFCARD in its command reference. */
+const newer = (reply: string, ...call: readonly string[]): Call => ({
+  call,
+  as: { redis72: reply },
+});
+const COUNT_ERROR = "-ERR Number of keys can't be greater than number of args\r\n";
+
+oracleTest("SUNIONCARD and SDIFFCARD", [
+  "SET text v",
+  "SADD a 1 2 3",
+  "SADD b 2 3 x y",
+  { call: ["SADD", "c", ...texts(0, 200)] },
+  newer(":5\r\n", "SUNIONCARD", "2", "a", "b"),
+  newer(":5\r\n", "SUNIONCARD", "2", "a", "b", "APPROX"),
+  newer(":2\r\n", "SUNIONCARD", "2", "a", "b", "LIMIT", "2"),
+  newer(":2\r\n", "SUNIONCARD", "2", "a", "b", "LIMIT", "2", "approx"),
+  newer(":5\r\n", "SUNIONCARD", "2", "a", "b", "LIMIT", "0"),
+  newer(":205\r\n", "SUNIONCARD", "7", "a", "b", "c", "a", "b", "c", "none"),
+  newer(":0\r\n", "SUNIONCARD", "1", "none"),
+  newer(":1\r\n", "SDIFFCARD", "2", "a", "b"),
+  newer(":2\r\n", "SDIFFCARD", "2", "b", "a"),
+  newer(":1\r\n", "SDIFFCARD", "2", "b", "a", "LIMIT", "1"),
+  newer(":200\r\n", "SDIFFCARD", "3", "c", "a", "b"),
+  newer(":0\r\n", "SDIFFCARD", "2", "none", "a"),
+  newer(":3\r\n", "SDIFFCARD", "2", "a", "none"),
+  newer("-ERR syntax error\r\n", "SDIFFCARD", "2", "a", "b", "APPROX"),
+  newer("-ERR syntax error\r\n", "SUNIONCARD", "2", "a", "b", "LIMIT"),
+  newer("-ERR LIMIT can't be negative\r\n", "SUNIONCARD", "2", "a", "b", "LIMIT", "-1"),
+  newer("-ERR numkeys should be greater than 0\r\n", "SUNIONCARD", "0", "a"),
+  newer(COUNT_ERROR, "SDIFFCARD", "3", "a", "b"),
+  newer(
+    "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n",
+    "SUNIONCARD",
+    "2",
+    "a",
+    "text",
+  ),
+]);
+
+/** Only how many come, and of what, is known of members that are drawn. */
+const drawn = (...call: readonly string[]): Call => ({
+  call,
+  as: (reply) => reply.replace(/\$\d+\r\n[^\r]*/g, "a member"),
+});
+
+for (const form of FORMS) {
+  oracleTest(`members drawn from a set as ${form}`, [
+    make("s", form),
+    drawn("SRANDMEMBER", "s"),
+    ...["0", "1", "2", "5", "19", "20", "1000", "-1", "-5", "-300"].map((count) =>
+      drawn("SRANDMEMBER", "s", count),
+    ),
+    "SCARD s",
+    drawn("SPOP", "s"),
+    "SCARD s",
+    ...["0", "1", "2", "5"].map((count) => drawn("SPOP", "s", count)),
+    "SCARD s",
+    "COPY s t",
+    sorted("SDIFF", "s", "t"),
+    // All at once: the same members.
+    make("u", form),
+    sorted("SPOP", "u", "1000"),
+    "EXISTS u",
+    make("v", form),
+    drawn("SPOP", "v", String(membersOf(form).length - 1)),
+    "SCARD v",
+    drawn("SPOP", "v"),
+    "EXISTS v",
+    "DEL s t",
+    "SPOP none",
+    "SPOP none 3",
+    "SPOP none 0",
+    "SRANDMEMBER none",
+    "SRANDMEMBER none 3",
+    "SRANDMEMBER none -3",
+    "SRANDMEMBER none 0",
+  ]);
+
+  oracleTest(`a member that moves from a set as ${form}`, [
+    ...FORMS.flatMap((target): Call[] => [
+      make("s", form),
+      make("t", target, 300),
+      "SMOVE s t 0",
+      "SMOVE s t 0",
+      "SMOVE s t none",
+      "SMOVE s s 3",
+      "SMOVE s s none",
+      sorted("SMEMBERS", "s"),
+      sorted("SMEMBERS", "t"),
+      "SMOVE s fresh 3",
+      "SMEMBERS fresh",
+      "SMOVE fresh s 3",
+      "EXISTS fresh",
+      "DEL s t",
+    ]),
+    "SMOVE none t a",
+  ]);
+}
+
+oracleTest("sets are dumped and restored", [
+  "SADD i 1 2 70000 -5",
+  { call: "DUMP i", as: { without: /.{10}\r\n$/s } },
+  ...FORMS.flatMap((form): Call[] => [make(form, form), `OBJECT REFCOUNT ${form}`]),
+  "DEBUG RELOAD",
+  ...FORMS.flatMap((form): Call[] => [sorted("SMEMBERS", form), isForm(form, form)]),
+  "DEBUG DIGEST",
+]);

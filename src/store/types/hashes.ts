@@ -10,6 +10,7 @@
  * Redis it stays one, even if it becomes small again.
  */
 import { copyBytes } from "../../base/bytes.ts";
+import type { Random } from "../../base/random.ts";
 import { Element } from "../../memory/element.ts";
 import { SEGMENT_SHIFT, UNIT_MASK } from "../../memory/heap.ts";
 import { MemberTable } from "../../memory/member-table.ts";
@@ -299,6 +300,15 @@ export class OpenHash implements Collection {
     }
     this.readRecord(this.#bucket[this.#bucketAt++]!);
     return true;
+  }
+
+  /** Reads a field at random, and its value; `readValue` and `remove` are about it then. */
+  readRandom(random: Random): void {
+    if (this.form === PACKED) {
+      const packed = this.#packed;
+      this.#at = packed.seek(random.below(this.length) * 2);
+      packed.read(packed.read(this.#at, this.field), this.value);
+    } else this.readRecord(this.#members.random(random));
   }
 
   /** TABLE: reads a field and its value from a record, of the table or of a walk. */

@@ -65,14 +65,16 @@ export class OpenSet implements Collection {
   #intsRef = 0;
   /** The member that `next` or `readRandom` read. Valid until the set changes. */
   readonly member = new Element();
-  /** The member that `find`, `next` or `readRandom` found: its index, its position, or its record. */
+  /** The member that `find`, `step` or `readRandom` found: its index, its position, or its record. */
   #found = 0;
-  /** What `next` reads: an index, a position, or the bucket behind the one that is being read. */
+  /** What `step` goes to: an index, a position, or the bucket behind the one that is being read. */
   #at = 0;
-  /** TABLE: the bucket that `next` reads, how many records it has, and how many were read. */
-  readonly #bucket: number[] = [];
-  #bucketRecords = 0;
-  #bucketAt = 0;
+  /** TABLE: the records of the bucket that is being read, each with its hash, and how far that is. */
+  readonly #slots: number[] = [];
+  #slotsEnd = 0;
+  #slotsAt = 0;
+  /** TABLE: the hash of the member that `step` found. */
+  #foundHash = 0;
 
   constructor(space: Space, limit: SetLimit) {
     this.#space = space;
@@ -121,6 +123,13 @@ export class OpenSet implements Collection {
     return this;
   }
 
+  /** The same, as a table. Throws OutOfMemory. */
+  openNewTable(): this {
+    this.openNew();
+    this.#toTable();
+    return this;
+  }
+
   /**
    * The same, for `members` members of which this one is the first: in the form that Redis chooses. Throws
    * OutOfMemory.
@@ -129,9 +138,7 @@ export class OpenSet implements Collection {
     const isInteger = this.#given.setText(bytes, from, length).isInteger;
     this.openNew();
     if (isInteger && members <= this.#intsMax) return this;
-    if (members <= this.#limit.entries) return this.openNewPacked();
-    this.#toTable();
-    return this;
+    return members <= this.#limit.entries ? this.openNewPacked() : this.openNewTable();
   }
 
   /** A set from an intset of foreign bytes, such as those of a file. Returns false where they are damaged. */
@@ -366,33 +373,70 @@ export class OpenSet implements Collection {
   /** The next `next` reads the first member. The set must not change until the last one. */
   rewind(): void {
     this.#at = this.#form === PACKED ? this.#packed.first : 0;
-    this.#bucketRecords = 0;
-    this.#bucketAt = 0;
+    this.#slotsEnd = 0;
+    this.#slotsAt = 0;
   }
 
   /** Reads a member; false behind the last one. */
   next(): boolean {
-    if (this.#form === TABLE) return this.#nextRecord();
+    if (!this.step()) return false;
+    this.readStep();
+    return true;
+  }
+
+  /** Goes to a member, which `readStep` reads; false behind the last one. */
+  step(): boolean {
+    if (this.#form === TABLE) return this.#stepRecord();
     if (this.#form === INTS) {
       if (this.#at === this.length) return false;
-      this.#readInt(this.#at++);
+      this.#found = this.#at++;
       return true;
     }
     const packed = this.#packed;
     if (this.#at >= packed.end) return false;
     this.#found = this.#at;
-    this.#at = packed.read(this.#at, this.member);
+    this.#at = packed.next(this.#at);
     return true;
   }
 
-  #nextRecord(): boolean {
-    const { root, table } = this.#members;
-    while (this.#bucketAt === this.#bucketRecords) {
-      if (this.#at === table.bucketCount(root)) return false;
-      this.#bucketRecords = table.readBucket(root, this.#at++, this.#bucket);
-      this.#bucketAt = 0;
+  readStep(): Element {
+    if (this.#form === TABLE) this.readRecord(this.#found);
+    else if (this.#form === INTS) this.#readInt(this.#found);
+    else this.#packed.read(this.#found, this.member);
+    return this.member;
+  }
+
+  #stepRecord(): boolean {
+    const slots = this.#slots;
+    if (this.#slotsAt === this.#slotsEnd) {
+      const { root, table } = this.#members;
+      const buckets = table.bucketCount(root);
+      do {
+        if (this.#at === buckets) return false;
+        this.#slotsEnd = table.readSlots(root, this.#at++, slots);
+      } while (this.#slotsEnd === 0);
+      this.#slotsAt = 0;
     }
-    this.readRecord(this.#bucket[this.#bucketAt++]!);
+    this.#found = slots[this.#slotsAt]!;
+    this.#foundHash = slots[this.#slotsAt + 1]!;
+    this.#slotsAt += 2;
+    return true;
+  }
+
+  /** Whether the set has the member that `other` is at. */
+  hasStepOf(other: OpenSet): boolean {
+    if (this.#form !== TABLE || other.#form !== TABLE) return this.hasElement(other.readStep());
+    const { root, table } = this.#members;
+    this.#found = table.findSame(root, other.#foundHash, other.#found);
+    return this.#found !== 0;
+  }
+
+  /** Adds the member that `other` is at; as `add`. */
+  addStepOf(other: OpenSet): boolean {
+    if (this.#form !== TABLE || other.#form !== TABLE) return this.addElement(other.readStep());
+    if (this.hasStepOf(other)) return false;
+    const { bytes, from, length } = other.readStep();
+    this.#members.addHashed(other.#foundHash, bytes, from, length, 0, 0);
     return true;
   }
 
@@ -482,7 +526,7 @@ export class OpenSet implements Collection {
         members.add(member.bytes, member.from, member.length, 0, 0);
       }
     } catch (error) {
-      while (!members.freeSome(members.root, FEW_RECORDS, this.#bucket));
+      while (!members.freeSome(members.root, FEW_RECORDS, this.#slots));
       throw error;
     }
   }
@@ -553,6 +597,11 @@ export class Sets implements ValueType {
   /** The same, to change it. The entry stays the same until `store`. */
   openToWrite(db: Entries, ref: Ref): OpenSet {
     return this.#cursor().openToWrite(db, ref);
+  }
+
+  /** A new, empty table that no key has yet. Throws OutOfMemory. */
+  createTable(): OpenSet {
+    return this.#cursor().openNewTable();
   }
 
   /** A new, empty set that no key has yet. */

@@ -62,17 +62,28 @@ test("what is no cursor is refused", () => {
 
 test("options come in any order, and the last one counts", () => {
   const words = ["MATCH", "a*", "count", "5", "match", "b*", "TYPE", "ZSet"];
-  expect(readScanOptions(given(...words), 0, true)).toEqual({
+  expect(readScanOptions(given(...words), 0, "type")).toEqual({
     count: 5,
     glob: new Glob("b*"),
     type: "zset",
+    withoutValues: false,
   });
-  expect(readScanOptions(given(), 0, false)).toEqual({ count: 10, glob: null, type: null });
+  const usual = { count: 10, glob: null, type: null, withoutValues: false };
+  expect(readScanOptions(given(), 0, "")).toEqual(usual);
+  for (const words of [
+    ["NOVALUES", "COUNT", "3"],
+    ["count", "3", "novalues"],
+  ]) {
+    const options = { ...usual, count: 3, withoutValues: true };
+    expect(readScanOptions(given(...words), 0, "novalues")).toEqual(options);
+    expect(readScanOptions(given(...words), 0, "")).toEqual(null);
+    replied();
+  }
 });
 
 test("what is no option is refused", () => {
   for (const words of [["COUNT"], ["COUNT", "0"], ["TYPE", "zset"], ["NONSENSE", "1"]]) {
-    expect(readScanOptions(given(...words), 0, false)).toEqual(null);
+    expect(readScanOptions(given(...words), 0, "")).toEqual(null);
     expect(replied()).toEqual("-ERR syntax error\r\n");
   }
 });

@@ -37,6 +37,27 @@ const REPLIES: readonly (readonly [name: string, write: Write, resp2: string, re
   ["empty bulk", (w) => w.bulk(latin1("x"), 1, 0), "$0\r\n\r\n"],
   ["bulk of 9", (w) => w.bulk(latin1("123456789"), 0, 9), "$9\r\n123456789\r\n"],
   ["bulk of 10", (w) => w.bulk(latin1("1234567890"), 0, 10), "$10\r\n1234567890\r\n"],
+  [
+    "a set with fewer elements than were expected",
+    (w) => {
+      const place = w.at;
+      w.set(1000);
+      w.text("a");
+      w.text("b");
+      w.recount(place, 2);
+    },
+    "*2\r\n$1\r\na\r\n$1\r\nb\r\n",
+    "~2\r\n$1\r\na\r\n$1\r\nb\r\n",
+  ],
+  [
+    "an array with none",
+    (w) => {
+      const place = w.at;
+      w.array(10);
+      w.recount(place, 0);
+    },
+    "*0\r\n",
+  ],
   ["integer as bulk", (w) => w.integerBulk(12345, 0), "$5\r\n12345\r\n"],
   ["negative integer as bulk", (w) => w.integerBulk(-7, -1), "$2\r\n-7\r\n"],
   [
