@@ -124,19 +124,24 @@ test("RANDOMKEY never returns an expired key", async () => {
 test("a changed expiry counts, and PERSIST keeps the key", async () => {
   await using storm = await startStormdb();
   const client = await storm.connect();
-  await client.call("SET", "sooner", "1", "EX", "1000");
-  await client.call("PEXPIRE", "sooner", "20");
-  await client.call("SET", "later", "1", "PX", "20");
-  await client.call("EXPIRE", "later", "1000");
-  await client.call("SET", "persisted", "1", "PX", "20");
-  await client.call("PERSIST", "persisted");
-  await client.call("SET", "replaced", "1", "PX", "20");
-  await client.call("SET", "replaced", "2");
-  await client.call("SET", "moved", "1", "PX", "20");
-  await client.call("RENAME", "moved", "renamed");
-  await client.call("SET", "copied", "1", "PX", "20");
-  await client.call("COPY", "copied", "copy");
-  await client.call("PERSIST", "copied");
+  // In one piece, so that no key expires before the command behind it.
+  const lines = [
+    "SET sooner 1 EX 1000",
+    "PEXPIRE sooner 20",
+    "SET later 1 PX 20",
+    "EXPIRE later 1000",
+    "SET persisted 1 PX 20",
+    "PERSIST persisted",
+    "SET replaced 1 PX 20",
+    "SET replaced 2",
+    "SET moved 1 PX 20",
+    "RENAME moved renamed",
+    "SET copied 1 PX 20",
+    "COPY copied copy",
+    "PERSIST copied",
+  ];
+  client.write(lines.map((line) => `${line}\r\n`).join(""));
+  for (const _ of lines) await client.read();
   await until("three are gone", async () => (await dbsize(client)) === 4);
   expect(await client.call("EXISTS", "later", "persisted", "replaced", "copied")).toEqual(":4\r\n");
   expect(await expired(client)).toEqual(3);
