@@ -57,6 +57,7 @@ function hscan(c: Context): void {
 /** Replies with the field that was read if it matches; returns whether it does. */
 function replyMatch(c: Context, hash: OpenHash, glob: Glob | null, withValues: boolean): boolean {
   const { field } = hash;
+  if (hash.isExpired) return false;
   if (glob !== null) {
     field.toText(digits);
     if (!glob.matches(field.bytes, field.from, field.length)) return false;
@@ -72,9 +73,9 @@ function hrandfield(c: Context): void {
     const ref = c.lookup(1);
     if (!c.isHash(ref)) return;
     const hash = ref === 0 ? null : keyspace.hashes.open(ref);
-    if (hash === null) reply.null();
+    if (hash === null || liveFields(hash) === 0) reply.null();
     else {
-      hash.readRandom(keyspace.random);
+      readRandom(c, hash);
       c.replyElement(hash.field);
     }
     return;
@@ -89,8 +90,29 @@ function hrandfield(c: Context): void {
     return;
   }
   const hash = keyspace.hashes.open(ref);
-  if (count < 0) replyDraws(c, hash, -count, withValues);
-  else replyDistinct(c, hash, Math.min(count, hash.length), withValues);
+  const fields = liveFields(hash);
+  if (fields === 0) reply.array(0);
+  else if (count < 0) replyDraws(c, hash, -count, withValues);
+  else replyDistinct(c, hash, Math.min(count, fields), fields, withValues);
+}
+
+/** Fields that have not expired. */
+function liveFields(hash: OpenHash): number {
+  if (hash.expiringFields === 0) return hash.length;
+  let fields = 0;
+  for (hash.rewind(); hash.next(); ) if (!hash.isExpired) fields++;
+  return fields;
+}
+
+const RANDOM_TRIES = 100;
+
+/** Reads a field at random that has not expired, of a hash that has one. */
+function readRandom(c: Context, hash: OpenHash): void {
+  for (let tries = 0; tries < RANDOM_TRIES; tries++) {
+    hash.readRandom(c.keyspace.random);
+    if (!hash.isExpired) return;
+  }
+  for (hash.rewind(); hash.next() && hash.isExpired; );
 }
 
 /** The count in argument 2; NaN, with the reply written, where it or what follows is wrong. */
@@ -129,12 +151,12 @@ function replyField(c: Context, hash: OpenHash, withValues: boolean): void {
 
 /** Replies with `count` fields, each drawn from all of them. */
 function replyDraws(c: Context, hash: OpenHash, count: number, withValues: boolean): void {
-  const { keyspace, reply } = c;
+  const { reply } = c;
   const start = reply.at;
   let left = count * FIELD_BYTES_MIN <= REPLY_BYTES_MAX ? count : -1;
   if (left > 0) replyCount(c, count, withValues);
   for (; left > 0 && reply.at - start <= REPLY_BYTES_MAX; left--) {
-    hash.readRandom(keyspace.random);
+    readRandom(c, hash);
     replyField(c, hash, withValues);
   }
   if (left === 0) return;
@@ -142,11 +164,17 @@ function replyDraws(c: Context, hash: OpenHash, count: number, withValues: boole
   reply.error(errors.REPLY_TOO_LONG);
 }
 
-/** Replies with `count` different fields, at most all. */
-function replyDistinct(c: Context, hash: OpenHash, count: number, withValues: boolean): void {
+/** Replies with `count` different fields, of `fields` that have not expired. */
+function replyDistinct(
+  c: Context,
+  hash: OpenHash,
+  count: number,
+  fields: number,
+  withValues: boolean,
+): void {
   const { random } = c.keyspace;
   replyCount(c, count, withValues);
-  if (hash.isTable && count * FIELDS_PER_DRAW <= hash.length) {
+  if (hash.isTable && fields === hash.length && count * FIELDS_PER_DRAW <= fields) {
     const drawn = new Set<number>();
     while (drawn.size < count) drawn.add(hash.members.random(random));
     for (const record of drawn) {
@@ -157,11 +185,14 @@ function replyDistinct(c: Context, hash: OpenHash, count: number, withValues: bo
   }
   // Each field is chosen with the chance that makes every choice equally likely.
   let wanted = count;
-  let left = hash.length;
-  for (hash.rewind(); wanted > 0 && hash.next(); left--) {
-    if (wanted < left && random.below(left) >= wanted) continue;
-    replyField(c, hash, withValues);
-    wanted--;
+  let left = fields;
+  for (hash.rewind(); wanted > 0 && hash.next(); ) {
+    if (hash.isExpired) continue;
+    if (wanted >= left || random.below(left) < wanted) {
+      replyField(c, hash, withValues);
+      wanted--;
+    }
+    left--;
   }
 }
 

@@ -20,7 +20,7 @@ import { ELEMENT_BYTES_MAX } from "../memory/quicklist.ts";
 import * as errors from "../protocol/errors.ts";
 import type { OpenHash } from "../store/types/hashes.ts";
 import type { Context } from "./context.ts";
-import { HASH_EVENT } from "./events.ts";
+import { GENERIC_EVENT, HASH_EVENT } from "./events.ts";
 import type { CommandSpec } from "./spec/command.ts";
 import { oneKey } from "./spec/key-specs.ts";
 
@@ -33,13 +33,33 @@ function openOrCreate(c: Context): OpenHash | null {
 }
 
 /** Whether the hash has the field in argument `index`. */
-function find(c: Context, hash: OpenHash, index: number): boolean {
+export function find(c: Context, hash: OpenHash, index: number): boolean {
   const { bytes, length, start } = c.args;
-  return hash.find(bytes, start[index]!, length[index]!);
+  return hash.find(bytes, start[index]!, length[index]!) && !hash.isExpired;
+}
+
+/**
+ * The same for a command that may change the hash: a field that has expired is removed, so that replicas
+ * see the command find what it finds here. `putBackExpired` has to follow where nothing else is changed.
+ */
+export function findToWrite(c: Context, hash: OpenHash, index: number): boolean {
+  const { bytes, length, start } = c.args;
+  if (!hash.find(bytes, start[index]!, length[index]!)) return false;
+  if (!hash.isExpired) return true;
+  c.keyspace.hashes.expireFound(c.db, hash);
+  return false;
+}
+
+/** Removes the key if fields that were found expired were its last. */
+export function putBackExpired(c: Context, hash: OpenHash): void {
+  if (hash.length > 0) return;
+  const { args } = c;
+  c.db.putBack(hash, args.bytes, args.start[1]!, args.length[1]!);
+  c.changed(GENERIC_EVENT, "del", 1);
 }
 
 /** Sets the field in argument `index` to the value behind it; returns whether it is new. */
-function setArgument(c: Context, hash: OpenHash, index: number): boolean {
+export function setArgument(c: Context, hash: OpenHash, index: number): boolean {
   const { bytes, length, start } = c.args;
   return hash.set(
     bytes,
@@ -52,7 +72,7 @@ function setArgument(c: Context, hash: OpenHash, index: number): boolean {
 }
 
 /** Whether every pair from argument `from` on fits in a block; replies where one does not. */
-function pairsFit(c: Context, from: number): boolean {
+export function pairsFit(c: Context, from: number): boolean {
   const { count, length } = c.args;
   for (let i = from; i < count; i += 2) {
     if (length[i]! + length[i + 1]! <= ELEMENT_BYTES_MAX) continue;
@@ -93,7 +113,7 @@ function setAll(c: Context): number {
  * Memory has run out at argument `end`. Of a new hash nothing stays; in one that was there the pairs
  * before have been set, which replicas and the append-only file must learn.
  */
-function keepPart(c: Context, hash: OpenHash, end: number): void {
+export function keepPart(c: Context, hash: OpenHash, end: number): void {
   if (hash.entry === 0) {
     hash.discard();
     return;
@@ -121,11 +141,11 @@ function hsetnx(c: Context): void {
   const ref = c.lookupWrite(1);
   if (!c.isHash(ref)) return;
   const { hashes } = c.keyspace;
-  if (ref !== 0 && find(c, hashes.open(ref), 2)) {
+  const hash = ref === 0 ? hashes.create() : hashes.openToWrite(c.db, ref);
+  if (findToWrite(c, hash, 2)) {
     c.reply.integer(0);
     return;
   }
-  const hash = ref === 0 ? hashes.create() : hashes.openToWrite(c.db, ref);
   try {
     setArgument(c, hash, 2);
   } catch (error) {
@@ -182,7 +202,7 @@ function hincrby(c: Context): void {
   const ref = c.lookupWrite(1);
   if (!c.isHash(ref) || !pairsFit(c, 2)) return;
   const hash = ref === 0 ? keyspace.hashes.create() : keyspace.hashes.openToWrite(c.db, ref);
-  const isThere = find(c, hash, 2);
+  const isThere = findToWrite(c, hash, 2);
   const value = isThere ? numberOf(hash.readValue()) : 0;
   if (Number.isNaN(value)) {
     reply.error(errors.HASH_VALUE_NOT_AN_INTEGER);
@@ -226,9 +246,10 @@ function hincrbyfloat(c: Context): void {
   }
   const ref = c.lookupWrite(1);
   if (!c.isHash(ref) || !pairsFit(c, 2)) return;
-  const present = ref === 0 ? null : keyspace.hashes.open(ref);
-  const isThere = present !== null && find(c, present, 2);
-  const value: ParsedFloat = isThere ? floatOf(present.readValue()) : ZERO;
+  const hash = ref === 0 ? keyspace.hashes.create() : keyspace.hashes.openToWrite(c.db, ref);
+  const isThere = findToWrite(c, hash, 2);
+  const value: ParsedFloat = isThere ? floatOf(hash.readValue()) : ZERO;
+  // Of a field that is missing the sum is a number: a new hash is never left without a field.
   if (value === null) {
     reply.error(errors.HASH_VALUE_NOT_A_FLOAT);
     return;
@@ -238,13 +259,14 @@ function hincrbyfloat(c: Context): void {
     reply.error(errors.NAN_OR_INFINITY);
     return;
   }
-  const hash = openOrCreate(c)!;
   const text = latin1(formatExtended(sum));
-  setText(c, hash, find(c, hash, 2), text, text.length, "hincrbyfloat");
-  const out = c.propagateInstead(4);
+  const keepsExpiry = isThere && hash.expires;
+  setText(c, hash, isThere, text, text.length, "hincrbyfloat");
+  const out = c.propagateInstead(keepsExpiry ? 7 : 4);
   if (out !== null) {
-    out.text("HSET");
+    out.text(keepsExpiry ? "HSETEX" : "HSET");
     out.copy(args, 1);
+    if (keepsExpiry) for (const word of ["KEEPTTL", "FIELDS", "1"]) out.text(word);
     out.copy(args, 2);
     out.argument(text, 0, text.length);
   }
@@ -263,11 +285,12 @@ function hdel(c: Context): void {
   const hash = c.keyspace.hashes.openToWrite(c.db, ref);
   let removed = 0;
   for (let i = 2; i < c.args.count && hash.length > 0; i++) {
-    if (!find(c, hash, i)) continue;
+    if (!findToWrite(c, hash, i)) continue;
     hash.remove();
     removed++;
   }
   if (removed > 0) c.putBack(hash, 1, HASH_EVENT, "hdel");
+  else putBackExpired(c, hash);
   c.dirty += removed;
   c.reply.integer(removed);
 }
@@ -327,13 +350,19 @@ function getAll(c: Context, wanted: number): void {
   const { reply } = c;
   const hash = ref === 0 ? null : c.keyspace.hashes.open(ref);
   const { length } = hash ?? { length: 0 };
-  if (wanted === (FIELDS | VALUES)) reply.map(length);
+  const isMap = wanted === (FIELDS | VALUES);
+  const place = reply.at;
+  if (isMap) reply.map(length);
   else reply.array(length);
   if (hash === null) return;
+  let count = 0;
   for (hash.rewind(); hash.next(); ) {
+    if (hash.isExpired) continue;
+    count++;
     if (wanted & FIELDS) c.replyElement(hash.field);
     if (wanted & VALUES) c.replyElement(hash.value);
   }
+  if (count < length) reply.recount(place, isMap && reply.protocol === 2 ? count * 2 : count);
 }
 
 const PER_FIELD = "O(N), N being the number of fields in the arguments";

@@ -8,6 +8,7 @@ import { DEBUG_COMMAND_SPECS } from "./debug.ts";
 import { EXPIRY_COMMANDS } from "./expiry.ts";
 import { GEO_COMMANDS } from "./geo.ts";
 import { GEO_AREA_COMMANDS } from "./geo-areas.ts";
+import { HASH_EXPIRY_COMMANDS } from "./hash-expiry.ts";
 import { HASH_SCAN_COMMANDS } from "./hash-scans.ts";
 import { HASH_COMMANDS } from "./hashes.ts";
 import { HYPERLOGLOG_COMMANDS } from "./hyperloglog.ts";
@@ -43,6 +44,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...GEO_COMMANDS,
   ...GEO_AREA_COMMANDS,
   ...HASH_COMMANDS,
+  ...HASH_EXPIRY_COMMANDS,
   ...SET_ALGEBRA_COMMANDS,
   ...HASH_SCAN_COMMANDS,
   ...KEY_COMMANDS,

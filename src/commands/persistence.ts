@@ -2,11 +2,16 @@
 
 import { parseBigInteger } from "../base/number-text.ts";
 import { Crc64 } from "../persistence/rdb/crc64.ts";
-import { RDB_VERSION, RDB_VERSION_MAX } from "../persistence/rdb/format.ts";
-import { RdbWriter } from "../persistence/rdb/writer.ts";
+import {
+  RDB_VERSION_MAX,
+  VALKEY_VERSION_MAX,
+  VALKEY_VERSION_MIN,
+} from "../persistence/rdb/format.ts";
+import { RdbWriter, versionFor } from "../persistence/rdb/writer.ts";
 import { saveValue } from "../persistence/snapshot/entry-writer.ts";
 import { RdbError, readPayload } from "../persistence/snapshot/reader.ts";
 import * as errors from "../protocol/errors.ts";
+import { HASH } from "../store/entry.ts";
 import type { NewValue } from "../store/value-type.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT } from "./events.ts";
@@ -58,21 +63,34 @@ function dump(c: Context): void {
     return;
   }
   const out = new RdbWriter();
+  out.isValkey = c.server.persistence.isValkey;
   saveValue(c.keyspace, c.db, ref, out);
   const payload = new Uint8Array(out.at + FOOTER_BYTES);
   payload.set(out.bytes.subarray(0, out.at));
-  payload[out.at] = RDB_VERSION;
-  payload[out.at + 1] = RDB_VERSION >>> 8;
+  const hasFieldExpiry =
+    c.db.typeOf(ref) === HASH && c.keyspace.hashes.open(ref).expiringFields > 0;
+  payload[out.at] = versionFor(hasFieldExpiry, out.isValkey);
+  payload[out.at + 1] = 0;
   const crc = new Crc64();
   crc.update(payload, 0, out.at + 2);
   crc.write(payload, out.at + 2);
   c.reply.bulk(payload, 0, payload.length);
 }
 
+function versionOf(payload: Uint8Array): number {
+  const footer = payload.length - FOOTER_BYTES;
+  return payload[footer]! | (payload[footer + 1]! << 8);
+}
+
 function isWhole(payload: Uint8Array): boolean {
   const footer = payload.length - FOOTER_BYTES;
   if (footer < 1) return false;
-  if ((payload[footer]! | (payload[footer + 1]! << 8)) > RDB_VERSION_MAX) return false;
+  const version = versionOf(payload);
+  const isKnown =
+    version <= RDB_VERSION_MAX || (version >= VALKEY_VERSION_MIN && version <= VALKEY_VERSION_MAX);
+  if (!isKnown) return false;
+  // A checksum of zeros says that there is none.
+  if (payload.subarray(footer + 2).every((byte) => byte === 0)) return true;
   const crc = new Crc64();
   crc.update(payload, 0, footer + 2);
   return crc.matches(payload, footer + 2);
@@ -128,7 +146,8 @@ function restore(c: Context): void {
   const expireAtMs = ttl === 0 ? -1 : storableExpiry(base + exactTtl);
   let value: NewValue;
   try {
-    value = readPayload(c.keyspace, payload.subarray(0, payload.length - FOOTER_BYTES));
+    const body = payload.subarray(0, payload.length - FOOTER_BYTES);
+    value = readPayload(c.keyspace, body, versionOf(payload));
   } catch (error) {
     if (!(error instanceof RdbError)) throw error;
     reply.error("ERR Bad data format");

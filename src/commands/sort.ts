@@ -110,7 +110,7 @@ class Pattern {
   #readField(c: Context, ref: number, into: Element): boolean {
     if (c.db.typeOf(ref) !== HASH) return false;
     const hash = c.keyspace.hashes.open(ref);
-    if (!hash.find(this.#bytes, this.#field, this.#fieldLength)) return false;
+    if (!hash.find(this.#bytes, this.#field, this.#fieldLength) || hash.isExpired) return false;
     const { bytes, from, high, isInteger, length, low } = hash.readValue();
     if (isInteger) setInteger(into, low, high);
     else into.setString(bytes, from, length);

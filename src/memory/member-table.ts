@@ -104,6 +104,23 @@ export class MemberTable {
     return this.#copied(record, bytes, bytes);
   }
 
+  /**
+   * A copy of the record with other flags, the first `tail` bytes of its tail and room for `room`, that is in
+   * no table: for `replace`. What flags add is the caller's to write.
+   */
+  remade(record: number, flags: number, tail: number, room: number): number {
+    const { heap } = this;
+    const length = this.memberLength(record);
+    const copied = length + tail;
+    const other = heap.alloc(this.#headBytes + flags + length + room);
+    const from = this.bytesOf(record);
+    const to = this.bytesOf(other);
+    copyBytes(from, startOf(record), to, startOf(other), this.#headBytes);
+    this.#setWord(other, META_WORD, (this.metaOf(record) & ~FLAG_BYTES) | flags);
+    copyBytes(from, this.memberAt(record), to, this.memberAt(other), copied);
+    return other;
+  }
+
   /** A new record of `bytes` bytes in the old one's place, with its head, its member and `tail` bytes of its tail. */
   #replaced(record: number, bytes: number, tail: number): number {
     const copied = this.tailAt(record) - startOf(record) + tail;
@@ -155,12 +172,20 @@ export class MemberTable {
     else this.table.destroy(this.root);
   }
 
-  /** Frees about `budget` records of the table at `root`. Returns whether the table is gone. */
-  freeSome(root: number, budget: number, bucket: number[]): boolean {
+  /** Frees about `budget` records of the table at `root`, each after `leaving`. Returns whether the table is gone. */
+  freeSome(
+    root: number,
+    budget: number,
+    bucket: number[],
+    leaving: ((record: number) => void) | null = null,
+  ): boolean {
     for (let left = budget; left > 0; ) {
       const n = this.table.takeLastBucket(root, bucket);
       if (n < 0) return true;
-      for (let i = 0; i < n; i++) this.heap.free(bucket[i]!);
+      for (let i = 0; i < n; i++) {
+        leaving?.(bucket[i]!);
+        this.heap.free(bucket[i]!);
+      }
       left -= n + 1;
     }
     return false;

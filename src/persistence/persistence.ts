@@ -79,6 +79,10 @@ export class Persistence {
   #lock: FolderLock | null = null;
   /** The append-only file is off while the data set is being replaced, and goes on afterwards. */
   #reopensAppendLog = false;
+  get isValkey(): boolean {
+    return this.#settings.isValkey;
+  }
+
   /** Why commands may not write, or "". */
   refusal = "";
 

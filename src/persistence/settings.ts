@@ -17,6 +17,8 @@ export interface PersistenceSettings {
   readonly rewriteMinBytes: number;
   readonly compressing: boolean;
   readonly checking: boolean;
+  /** `rdb-dialect`. */
+  readonly isValkey: boolean;
   readonly stopsWritesOnError: boolean;
   readonly stamping: boolean;
   /** Expired keys are loaded too: a replica deletes them when its primary sends the DEL. */

@@ -48,7 +48,7 @@ export class SnapshotSource {
   #snapshotOptions({ immediate, isBase, rdb }: SnapshotKind): SnapshotOptions {
     const { clock, propagation, settings, space } = this.#options;
     propagation.mark();
-    const { checking, compressing } = settings();
+    const { checking, compressing, isValkey } = settings();
     return {
       rdb,
       aux: [
@@ -61,6 +61,7 @@ export class SnapshotSource {
         ["stormdb-ver", STORMDB_VERSION],
       ],
       compressing,
+      isValkey,
       checking,
       immediate,
     };

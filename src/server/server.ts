@@ -209,6 +209,12 @@ export class Server implements Parts, Services<Connection> {
     };
     const socketsMax = clientsMax();
     this.#hangUp = new HangUp(() => socketsMax - this.clients.all.size);
+    keyspace.hooks.fieldExpired = (index, ref, field, from, length) => {
+      propagation.deleteField(keyspace.databases[index]!, ref, field, from, length);
+    };
+    keyspace.hooks.fieldsRemoved = (index, ref, isEmpty) => {
+      this.events.fieldsExpired(keyspace.databases[index]!, ref, isEmpty);
+    };
     this.clients = new Clients(this, this.#hangUp);
     this.process = new Shutdown({
       clients: this.clients,

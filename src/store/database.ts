@@ -214,7 +214,7 @@ export class Database implements Entries {
       if (entry !== ref) {
         space.table.replace(space.tableRoot(this.index), ref, entry);
         heap.free(ref);
-        space.typeAt(entry).entryMoved?.(entry);
+        space.typeAt(entry).entryMoved?.(entry, this.index);
       }
     }
     wheel.setTime(entry, expireAtMs);
@@ -354,7 +354,7 @@ export class Database implements Entries {
       space.heap.free(block);
       throw error;
     }
-    space.typeAt(block).entryMoved?.(block);
+    space.typeAt(block).entryMoved?.(block, this.index);
     space.hooks.ready?.(this.index, block);
   }
 

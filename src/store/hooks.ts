@@ -13,10 +13,23 @@ export interface KeyHooks {
   ready: ((database: number, ref: number) => void) | null;
   /** The key at `ref` is about to be removed. */
   removed: ((database: number, ref: number, cause: RemovalCause) => void) | null;
-  /** A key has been given an expiry earlier than `Space.plannedExpiryMs`. */
+  /** The field of the hash at `ref` is about to be removed because it has expired. */
+  fieldExpired:
+    | ((database: number, ref: number, field: Uint8Array, from: number, length: number) => void)
+    | null;
+  /** Fields of the hash at `ref` have been removed because they had expired; `isEmpty`: the key goes with them. */
+  fieldsRemoved: ((database: number, ref: number, isEmpty: boolean) => void) | null;
+  /** A key or a field has been given an expiry earlier than `Space.plannedExpiryMs`. */
   expiresSooner: ((expireAtMs: number) => void) | null;
 }
 
 export function noHooks(): KeyHooks {
-  return { missed: null, ready: null, removed: null, expiresSooner: null };
+  return {
+    missed: null,
+    ready: null,
+    removed: null,
+    fieldExpired: null,
+    fieldsRemoved: null,
+    expiresSooner: null,
+  };
 }

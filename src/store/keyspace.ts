@@ -73,6 +73,7 @@ export class Keyspace extends Space {
       this.roots[a * ROOT_WORDS + word] = this.roots[b * ROOT_WORDS + word]!;
       this.roots[b * ROOT_WORDS + word] = kept;
     }
+    this.fields.swapped(a, b);
   }
 
   /** Empties one database at once; its memory comes back in slices. */
@@ -85,6 +86,7 @@ export class Keyspace extends Space {
       return;
     }
     const empty = this.table.create();
+    this.fields.flushing(index);
     const wheel = this.wheelRoot(index);
     if (wheel !== 0) this.wheel.destroy(wheel);
     this.roots[index * ROOT_WORDS + WHEEL] = 0;
@@ -104,6 +106,15 @@ export class Keyspace extends Space {
     for (let i = 0; i < this.databases.length; i++) {
       this.roots[i * ROOT_WORDS + TABLE] = this.table.create();
     }
+  }
+
+  /** Removes fields of one hash that have expired; `wheel.budget` bounds the work. Returns false where there are none. */
+  expireFields(): boolean {
+    const record = this.fields.due(this.clock.nowMs);
+    if (record === 0) return false;
+    const db = this.databases[this.fields.databaseOf(record)]!;
+    this.hashes.expireDue(db, this.fields.entryOf(record), record);
+    return true;
   }
 
   /** Keys in all databases. */
@@ -144,6 +155,7 @@ export class Keyspace extends Space {
     }
     this.reaper.check(visitEntry, owns);
     this.guards.check(owns);
+    this.fields.check(owns);
     const live = this.heap.check((ref) =>
       assert(owned.has(ref), `block ${ref >>> 0} has an owner`),
     );

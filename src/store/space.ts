@@ -3,7 +3,8 @@
  * that is under way. A database and the value types see this much; keyspace.ts puts it together.
  *
  * The roots of the databases lie in shared memory beside the heap, 4 words each:
- *   0 table | 1 timing wheel (0: no key has an expiry yet) | 2, 3 unused
+ *   0 table | 1 timing wheel (0: no key has an expiry yet) | 2 domain of fields that expire | 3 unused
+ * Behind them is the root of the wheel for fields of hashes that expire (field-expiry.ts).
  */
 import type { Clock } from "../base/clock.ts";
 import { Hash } from "../base/key-hash.ts";
@@ -13,6 +14,7 @@ import { Heap, SEGMENT_SHIFT, UNIT_MASK } from "../memory/heap.ts";
 import { Table } from "../memory/table.ts";
 import { TimingWheel } from "../memory/timing-wheel.ts";
 import { typeNumber } from "./entry.ts";
+import { FieldExpiry } from "./field-expiry.ts";
 import { noHooks } from "./hooks.ts";
 import { Reaper } from "./reaper.ts";
 import { ValueGuards } from "./value-guards.ts";
@@ -23,6 +25,7 @@ export const ROOT_WORDS = 4;
 const SMALL_BYTES = 4 << 20;
 export const TABLE = 0;
 export const WHEEL = 1;
+const DOMAIN = 2;
 
 export interface SpaceOptions {
   readonly databases: number;
@@ -47,6 +50,7 @@ export class Space {
   readonly wheel: TimingWheel;
   readonly clock: Clock;
   readonly random: Random;
+  readonly fields: FieldExpiry;
   readonly hooks = noHooks();
   readonly guards = new ValueGuards();
   readonly reaper: Reaper;
@@ -57,6 +61,8 @@ export class Space {
   hits = 0;
   misses = 0;
   expired = 0;
+  /** Fields of hashes removed because they had expired. */
+  expiredFields = 0;
   /** Whether look-ups set the access clock (CLIENT NO-TOUCH). */
   touching = true;
   /** The access clock: seconds, 24 bits, as in an entry's meta. */
@@ -90,7 +96,30 @@ export class Space {
       isWalking: () => this.walk !== null,
       freeValue: (ref) => this.freeValue(ref),
     });
-    this.roots = new Int32Array(new SharedArrayBuffer(options.databases * ROOT_WORDS * 4));
+    const words = options.databases * ROOT_WORDS + 1;
+    const roots = new Int32Array(new SharedArrayBuffer(words * 4));
+    this.roots = roots;
+    this.fields = new FieldExpiry(
+      this.heap,
+      this.wheel,
+      {
+        databases: options.databases,
+        get wheel() {
+          return roots[words - 1]!;
+        },
+        set wheel(root) {
+          roots[words - 1] = root;
+        },
+        domain: (index) => roots[index * ROOT_WORDS + DOMAIN]!,
+        setDomain: (index, domain) => {
+          roots[index * ROOT_WORDS + DOMAIN] = domain;
+        },
+      },
+      () => this.wheel.create(this.clock.nowMs),
+      (expireAtMs) => {
+        if (expireAtMs < this.plannedExpiryMs) this.hooks.expiresSooner?.(expireAtMs);
+      },
+    );
   }
 
   tableRoot(index: number): number {

@@ -23,6 +23,7 @@ export type Ref = number;
 
 /** What a type may ask of the database that holds an entry of it. Methods that return an entry say that it may have moved. */
 export interface Entries {
+  readonly index: number;
   /** Tells a snapshot that the entry or its value is about to change. */
   beforeChange(ref: Ref): void;
   /**
@@ -42,6 +43,8 @@ export interface Entries {
   relocate(ref: Ref, block: Ref, bytes: number): Ref;
   /** `block` is a copy of the entry and takes its place. */
   replaceEntry(ref: Ref, block: Ref): Ref;
+  /** Removes an entry whose value has been freed. */
+  removeEntry(ref: Ref): void;
 }
 
 export interface ValueType {
@@ -59,7 +62,7 @@ export interface ValueType {
   /** Frees about `budget` blocks of what `free` left. Returns 0 when all is free, else the word to go on with. */
   freeMore(rest: number, budget: number): number;
   /** The entry has moved to another block, or to another database. Only values that refer to their entry care. */
-  entryMoved?(ref: Ref): void;
+  entryMoved?(ref: Ref, database: number): void;
   /** Begins to read a long value in slices; null for one that is short enough to be read at once. */
   walk(ref: Ref): ValueWalk | null;
   /** Adds the value to a DEBUG DIGEST. */

@@ -128,6 +128,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   store: ["store/types"],
   "store/types": [
     "store/entry.ts",
+    "store/field-expiry.ts",
     "store/space.ts",
     "store/value-digest.ts",
     "store/value-type.ts",

@@ -43,6 +43,7 @@ export const NOT_MIRRORED: readonly string[] = [
   "commands/help.ts",
   "commands/index.ts",
   "commands/introspection.ts",
+  "commands/hash-expiry.ts",
   "commands/hash-scans.ts",
   "commands/hashes.ts",
   "commands/keys.ts",

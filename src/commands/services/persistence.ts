@@ -6,6 +6,8 @@ export type SaveMode = "save" | "nosave" | "default";
 export interface PersistenceService {
   readonly lastSaveMs: number;
   readonly rewriteScheduled: boolean;
+  /** `rdb-dialect`. */
+  readonly isValkey: boolean;
   /** These return an error text, or "" (for `saveInBackground`: the reply). */
   save(): string;
   saveInBackground(scheduled: boolean): string;

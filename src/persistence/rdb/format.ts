@@ -3,11 +3,18 @@
 /** Written: what redis-server 7.0 loads. Read: what Redis up to 8.10 writes. */
 export const RDB_VERSION = 10;
 export const RDB_VERSION_MAX = 15;
+/** Written where fields of hashes expire; Valkey has that from its first own version on. */
+export const FIELD_EXPIRY_VERSION = 12;
 /** Valkey's own versions, from 9.0 on; their files begin with VALKEY. */
 export const VALKEY_VERSION_MIN = 80;
 export const VALKEY_VERSION_MAX = 81;
 
+/** Before everything else: REDIS or VALKEY, and the version. */
+export const MAGIC_BYTES = 9;
+
 export const OPCODE = {
+  /** Redis's; in Valkey another one has the number. */
+  hashTemplate: 242,
   slotInfo: 244,
   function2: 245,
   functionPreGa: 246,
@@ -39,6 +46,15 @@ export const TYPE = {
   zsetListpack: 17,
   listQuicklist2: 18,
   setListpack: 20,
+  /** Redis's before its release, or Valkey's hash with fields that expire. */
+  hash22: 22,
+  hashListpackBeforeRelease: 23,
+  hashExpiring: 24,
+  hashListpackExpiring: 25,
+  hashOfTemplateListpack: 29,
+  hashOfTemplateRefListpack: 30,
+  hashOfTemplate: 31,
+  hashOfTemplateRef: 32,
 } as const;
 
 /** Names of the types there are, for messages about those that this server does not have. */

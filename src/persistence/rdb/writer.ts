@@ -11,13 +11,16 @@ import {
   ENCODED_INT16,
   ENCODED_INT32,
   ENCODED_LZF,
+  FIELD_EXPIRY_VERSION,
   LENGTH_14,
   LENGTH_32,
   LENGTH_64,
   LISTPACK_END,
   LISTPACK_HEADER_BYTES,
+  MAGIC_BYTES,
   OPCODE,
   RDB_VERSION,
+  VALKEY_VERSION_MIN,
 } from "./format.ts";
 import { compress } from "./lzf.ts";
 
@@ -33,6 +36,8 @@ const doubleBytes = new Uint8Array(double.buffer);
 export class RdbWriter extends GrowingBytes {
   /** `rdbcompression`. */
   compressing = true;
+  /** `rdb-dialect`: where the families differ, types are Valkey's. */
+  isValkey = false;
   /** A listpack that is being put together. */
   #packed = new Uint8Array(0);
   #scratch = new Uint8Array(16384);
@@ -122,8 +127,12 @@ export class RdbWriter extends GrowingBytes {
     this.string(bytes, 0, bytes.length);
   }
 
-  header(aux: readonly (readonly [string, string])[]): void {
-    const magic = Buffer.from(`REDIS${String(RDB_VERSION).padStart(4, "0")}`, "latin1");
+  /** `hasFieldExpiry`: fields of hashes expire, for which the usual version has no form. */
+  header(aux: readonly (readonly [string, string])[], hasFieldExpiry = false): void {
+    const version = versionFor(hasFieldExpiry, this.isValkey);
+    const name = version >= VALKEY_VERSION_MIN ? "VALKEY" : "REDIS";
+    const digits = String(version).padStart(MAGIC_BYTES - name.length, "0");
+    const magic = Buffer.from(name + digits, "latin1");
     this.raw(magic, 0, magic.length);
     for (const [name, value] of aux) {
       this.#byte(OPCODE.aux);
@@ -150,10 +159,15 @@ export class RdbWriter extends GrowingBytes {
 
   /** The time at which the key that follows expires. */
   expiry(expireAtMs: number): void {
-    this.reserve(9);
-    this.bytes[this.at++] = OPCODE.expireMs;
-    const high = Math.floor(expireAtMs / 4294967296);
-    const low = (expireAtMs % 4294967296) | 0;
+    this.#byte(OPCODE.expireMs);
+    this.int64(expireAtMs);
+  }
+
+  /** An integer of 64 bits. */
+  int64(value: number): void {
+    this.reserve(8);
+    const high = Math.floor(value / 4294967296);
+    const low = (value % 4294967296) | 0;
     for (let i = 0; i < 4; i++) this.bytes[this.at++] = low >>> (i * 8);
     for (let i = 0; i < 4; i++) this.bytes[this.at++] = high >>> (i * 8);
   }
@@ -187,6 +201,12 @@ export class RdbWriter extends GrowingBytes {
   endListpack(): void {
     this.#byte(LISTPACK_END);
   }
+}
+
+/** The oldest version that has forms for the data. */
+export function versionFor(hasFieldExpiry: boolean, isValkey: boolean): number {
+  if (!hasFieldExpiry) return RDB_VERSION;
+  return isValkey ? VALKEY_VERSION_MIN : FIELD_EXPIRY_VERSION;
 }
 
 function writeListpackHeader(to: Uint8Array, at: number, total: number, entries: number): void {

@@ -15,13 +15,13 @@ export function saveEntry(space: Keyspace, db: Database, ref: Ref, out: RdbWrite
 export function saveEntryHead(space: Keyspace, db: Database, ref: Ref, out: RdbWriter): void {
   const expireAtMs = db.expiryOf(ref);
   if (expireAtMs >= 0) out.expiry(expireAtMs);
-  out.type(formatOf(db.metaOf(ref)).rdbTypeOf(space, ref));
+  out.type(formatOf(db.metaOf(ref)).rdbTypeOf(space, ref, out.isValkey));
   out.string(db.bytesOf(ref), db.keyAt(ref), db.keyLength(ref));
 }
 
 /** The value alone, behind its type: what DUMP returns. */
 export function saveValue(space: Keyspace, db: Database, ref: Ref, out: RdbWriter): void {
   const format = formatOf(db.metaOf(ref));
-  out.type(format.rdbTypeOf(space, ref));
+  out.type(format.rdbTypeOf(space, ref, out.isValkey));
   format.save(space, ref, out);
 }

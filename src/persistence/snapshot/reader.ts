@@ -9,8 +9,10 @@ import type { Keyspace } from "../../store/keyspace.ts";
 import type { NewValue } from "../../store/value-type.ts";
 import { Crc64 } from "../rdb/crc64.ts";
 import {
+  MAGIC_BYTES,
   OPCODE,
   RDB_VERSION_MAX,
+  TYPE,
   TYPE_NAMES,
   VALKEY_VERSION_MAX,
   VALKEY_VERSION_MIN,
@@ -23,7 +25,6 @@ export { RdbError, RdbUnsupportedError } from "../rdb/input.ts";
 
 /** Files have some ten of them; one with very many is not to be trusted with a table of its names. */
 const AUX_FIELDS_MAX = 100;
-const MAGIC_BYTES = 9;
 const CHECKSUM_BYTES = 8;
 
 export interface RdbReaderOptions {
@@ -44,6 +45,7 @@ export class RdbReader {
   readonly #loaders: ValueLoader[] = [];
   #version = 0;
   #isValkey = false;
+  readonly #templates = new Map<number, readonly Uint8Array[]>();
   #db: Database;
   #expireAtMs = -1;
   /** The value that is being loaded, and its key. */
@@ -179,6 +181,11 @@ export class RdbReader {
       case OPCODE.function2:
         input.failUnsupported("it holds functions, which this server does not have");
         return;
+      case OPCODE.hashTemplate:
+        if (this.#isValkey)
+          input.failUnsupported("it holds commands, which this server cannot read");
+        this.#template();
+        return;
       case OPCODE.functionPreGa:
       case OPCODE.moduleAux:
         input.failUnsupported("it holds module data, which this server cannot read");
@@ -188,6 +195,18 @@ export class RdbReader {
         return;
     }
     this.#beginKey(opcode);
+  }
+
+  /** A template of hashes: its id, and its fields. */
+  #template(): void {
+    const input = this.#input;
+    const id = input.length();
+    const fields: Uint8Array[] = [];
+    for (let left = input.length(); left > 0; left--) {
+      const { bytes, from, length } = input.string();
+      fields.push(bytes.slice(from, from + length));
+    }
+    this.#templates.set(id, fields);
   }
 
   #checksum(): void {
@@ -209,8 +228,9 @@ export class RdbReader {
   }
 
   #beginKey(type: number): void {
-    const input = this.#input;
-    const loader = this.#loaders[type];
+    const input: RdbInput = this.#input;
+    const isForeign = this.#isValkey && type > TYPE.hash22;
+    const loader = isForeign ? undefined : this.#loaders[type];
     const key = input.string();
     if (loader === undefined) {
       const name = this.#isValkey && type >= 22 ? undefined : TYPE_NAMES[type];
@@ -228,7 +248,8 @@ export class RdbReader {
     if (this.#key.length < key.length) this.#key = new Uint8Array(key.length * 2);
     this.#key.set(key.bytes.subarray(key.from, key.from + key.length));
     this.#keyBytes = key.length;
-    loader.begin(type);
+    const templates = this.#templates;
+    loader.begin(type, { isValkey: this.#isValkey, isPayload: false, templates });
     this.#loader = loader;
   }
 
@@ -259,17 +280,25 @@ export class RdbReader {
 }
 
 /**
- * Reads the type and value of a DUMP payload. The value is the caller's, who adds it to a key or
+ * Reads the type and value of a DUMP payload of that version. The value is the caller's, who adds it to a key or
  * discards it. Throws RdbError.
  */
-export function readPayload(space: Keyspace, payload: Uint8Array): NewValue {
+export function readPayload(
+  space: Keyspace,
+  payload: Uint8Array,
+  version = RDB_VERSION_MAX,
+): NewValue {
   const input = new RdbInput(() => {});
   input.reset(payload);
   const type = payload.length > 0 ? input.byte() : -1;
-  const format = Object.values(VALUE_FORMATS).find(({ rdbTypes }) => rdbTypes.includes(type));
+  const isValkey = version >= VALKEY_VERSION_MIN;
+  const isForeign = isValkey && type > TYPE.hash22;
+  const format = Object.values(VALUE_FORMATS).find(
+    ({ rdbTypes }) => rdbTypes.includes(type) && !isForeign,
+  );
   if (format === undefined) throw new RdbError(`type ${type}`, 0);
   const loader = format.createLoader(space);
-  loader.begin(type);
+  loader.begin(type, { isValkey, isPayload: true, templates: new Map() });
   try {
     while (!loader.loadSome(input));
     if (!input.isAtEnd) input.fail("bytes behind the value");

@@ -89,7 +89,7 @@ abstract class Encoder<Writer extends RdbWriter | CommandWriter> {
       valueWord,
       expireAtMs: db.expiryOf(ref),
       head: this.headOf(db, ref),
-      value: formatOf(db.metaOf(ref)).slices(valueWalk, this.space),
+      value: formatOf(db.metaOf(ref)).slices(valueWalk, this.space, ref),
     });
     return true;
   }
@@ -148,10 +148,11 @@ class RdbEncoder extends Encoder<RdbWriter> {
     this.#options = options;
     this.out.compressing = options.compressing;
     this.aside.compressing = options.compressing;
+    for (const writer of [this.out, this.aside, this.#head]) writer.isValkey = options.isValkey;
   }
 
   begin(): void {
-    this.out.header(this.#options.aux);
+    this.out.header(this.#options.aux, this.space.fields.totalHashCount > 0);
   }
 
   end(): void {
@@ -255,6 +256,8 @@ export interface SnapshotOptions {
   readonly rdb: boolean;
   readonly aux: readonly (readonly [string, string])[];
   readonly compressing: boolean;
+  /** `rdb-dialect`. */
+  readonly isValkey: boolean;
   readonly checking: boolean;
   /** All of it will be encoded at once, by `encodeNow`. */
   readonly immediate: boolean;

@@ -23,14 +23,14 @@ export interface ValueFormat {
   readonly name: TypeName;
   /** The RDB types that a loader reads, older forms included. */
   readonly rdbTypes: readonly number[];
-  /** The RDB type that `save` writes for the value as it is now. */
-  rdbTypeOf(space: Keyspace, ref: Ref): number;
+  /** The RDB type that `save` writes for the value as it is now: the oldest that can hold it. */
+  rdbTypeOf(space: Keyspace, ref: Ref, isValkey: boolean): number;
   /** Writes the value as it stands behind its type and key. */
   save(space: Keyspace, ref: Ref, out: RdbWriter): void;
   /** Writes commands that make the value of `key`. */
   rewrite(space: Keyspace, ref: Ref, key: KeyBytes, out: CommandWriter): void;
   /** The same two for a long value, which `walk` reads: one of them, in slices. */
-  slices(walk: ValueWalk, space: Keyspace): SlicedValue;
+  slices(walk: ValueWalk, space: Keyspace, ref: Ref): SlicedValue;
   createLoader(space: Keyspace): ValueLoader;
 }
 
@@ -41,10 +41,20 @@ export interface SlicedValue {
   rewriteSome(key: KeyBytes, out: CommandWriter): boolean;
 }
 
+/** What the meaning of a value's type depends on. */
+export interface FileFacts {
+  /** Whether the types are Valkey's: some numbers mean something else in Redis. */
+  readonly isValkey: boolean;
+  /** A DUMP payload, not a file. */
+  readonly isPayload: boolean;
+  /** Redis 8.10's templates of hashes, their fields by the templates' ids. */
+  readonly templates: ReadonlyMap<number, readonly Uint8Array[]>;
+}
+
 /** Reads values, one after another. Every byte is checked; damage is an RdbError. */
 export interface ValueLoader {
   /** A value of RDB type `type` begins. */
-  begin(type: number): void;
+  begin(type: number, file: FileFacts): void;
   /**
    * Reads a part of it; returns whether that was the last. Throws NeedMore where the part is not all
    * there: nothing of it has been taken, and it is read again later.

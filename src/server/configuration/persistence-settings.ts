@@ -40,6 +40,9 @@ export function persistenceSettings(config: Config): PersistenceSettings {
     get compressing() {
       return config.flag("rdbcompression");
     },
+    get isValkey() {
+      return config.value("rdb-dialect") === "valkey";
+    },
     get checking() {
       return config.flag("rdbchecksum");
     },

@@ -88,4 +88,20 @@ export class Propagation implements PropagationService {
     out.text("DEL");
     out.argument(database.bytesOf(ref), database.keyAt(ref), database.keyLength(ref));
   }
+
+  /** A field of the hash at `ref` has expired. */
+  deleteField(
+    database: Database,
+    ref: number,
+    field: Uint8Array,
+    from: number,
+    length: number,
+  ): void {
+    this.#appendLog.changes++;
+    const out = this.journal?.begin(database.index, 3);
+    if (out === undefined) return;
+    out.text("HDEL");
+    out.argument(database.bytesOf(ref), database.keyAt(ref), database.keyLength(ref));
+    out.argument(field, from, length);
+  }
 }

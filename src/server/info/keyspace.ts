@@ -14,6 +14,7 @@ export function keyspaceFigures({ keyspace }: KeyspaceSource): Figure[] {
         gauge("keys", db.keyCount),
         gauge("expires", db.expiringCount),
         gauge("avg_ttl", Math.round(db.averageTtlMs())),
+        gauge("subexpiry", keyspace.fields.hashCount(db.index)),
       ]),
     );
 }

@@ -68,6 +68,7 @@ function trafficFigures(source: StatsSource): Figure[] {
 function keyFigures({ background, keyspace, pubsub }: StatsSource): Figure[] {
   return [
     counter("expired_keys", keyspace.expired),
+    counter("expired_subkeys", keyspace.expiredFields),
     gauge("expired_stale_perc", 0, 2),
     counter("expired_time_cap_reached_count", background.expireCapsReached),
     counter("expire_cycle_cpu_milliseconds", Math.round(background.expireMs)),

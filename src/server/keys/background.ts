@@ -104,9 +104,10 @@ export class Background implements ExpiryService {
     while (this.#expires && this.#expire(Number.POSITIVE_INFINITY));
   }
 
-  /** Removes keys until `end`; returns whether there are more. */
+  /** Removes keys and fields until `end`; returns whether there are more. */
   #expire(end: number): boolean {
-    const { databases, wheel } = this.#options.keyspace;
+    const { keyspace } = this.#options;
+    const { databases, wheel } = keyspace;
     let more = false;
     for (const database of databases) {
       wheel.budget = EXPIRE_MOVES;
@@ -117,7 +118,13 @@ export class Background implements ExpiryService {
       }
       more ||= wheel.budget === 0;
     }
-    return more;
+    wheel.budget = EXPIRE_MOVES;
+    while (keyspace.expireFields()) {
+      if (performance.now() < end) continue;
+      more = true;
+      break;
+    }
+    return more || wheel.budget <= 0;
   }
 
   /** Sees to it that the next key to expire does so in its millisecond, not a period later. */
@@ -126,7 +133,7 @@ export class Background implements ExpiryService {
     if (!this.#expires) return;
     let next = clock.nowMs + periodMs();
     for (const database of keyspace.databases) next = Math.min(next, database.nextExpiryMs());
-    this.#expireAt(next);
+    this.#expireAt(Math.min(next, keyspace.fields.nextMs));
   }
 
   #expireAt(timeMs: number): void {

@@ -8,6 +8,8 @@ import type { Hash } from "../../base/key-hash.ts";
 import { NameTable } from "../../base/name-table.ts";
 import {
   EXPIRED_EVENT,
+  GENERIC_EVENT,
+  HASH_EVENT,
   KEYEVENT_EVENTS,
   KEYSPACE_EVENTS,
   MISS_EVENT,
@@ -109,6 +111,16 @@ export class KeyEvents implements KeyEventService<Connection> {
     const length = database.keyLength(ref);
     if (this.#watchCount > 0) this.#touchExpired(database, bytes, from, length);
     this.#notify(EXPIRED_EVENT, "expired", database, bytes, from, length);
+  }
+
+  /** Fields of the hash have expired; `isEmpty`: the key is about to go with them. */
+  fieldsExpired(database: Database, ref: number, isEmpty: boolean): void {
+    if (!this.active) return;
+    const from = database.keyAt(ref);
+    const bytes = database.bytesOf(ref);
+    const length = database.keyLength(ref);
+    this.changed(HASH_EVENT, "hexpired", database, bytes, from, length);
+    if (isEmpty) this.changed(GENERIC_EVENT, "del", database, bytes, from, length);
   }
 
   added(database: Database, ref: number): void {

@@ -6,24 +6,33 @@
  *   TABLE (1): the word is the root of a table of records (memory/member-table.ts). A record's own word
  *     is the length of the value, and its tail is the value.
  *
- * A hash becomes a table when it has more fields, or a longer field or value, than the limits say. As in
- * Redis it stays one, even if it becomes small again.
+ *   SMALL (2): the same table, of a hash that is within the limits: one of its fields has had an expiry.
+ *
+ * A hash becomes a table when it has more fields, or a longer field or value, than the limits say, or when
+ * a field is given an expiry (field-expiry.ts): the owner's word of its table then names the block for that.
+ * As in Redis it stays one.
  */
-import { copyBytes } from "../../base/bytes.ts";
+import { copyBytes, latin1 } from "../../base/bytes.ts";
 import type { Random } from "../../base/random.ts";
 import { Element } from "../../memory/element.ts";
 import { SEGMENT_SHIFT, UNIT_MASK } from "../../memory/heap.ts";
 import { MemberTable } from "../../memory/member-table.ts";
 import { Packed } from "../../memory/packed.ts";
-import { RECORD_BYTES, VALUE_WORD } from "../../memory/record.ts";
+import { HAS_EXPIRY, HAS_HIGH, RECORD_BYTES, VALUE_WORD } from "../../memory/record.ts";
 import { TableWalk } from "../../memory/table-walk.ts";
 import { ENCODING_MASK, HASH, NO_EXPIRY } from "../entry.ts";
+import type { FieldExpiry } from "../field-expiry.ts";
 import type { Space } from "../space.ts";
 import { DIGEST_BYTES, ValueDigest } from "../value-digest.ts";
 import type { Collection, Entries, Ref, ValueType, ValueWalk } from "../value-type.ts";
 
 const PACKED = 0;
 const TABLE = 1;
+const SMALL = 2;
+/** What a record with an expiry has room for: the expiry, and the ref of its hash's block. */
+const EXPIRES = HAS_EXPIRY | HAS_HIGH;
+/** OBJECT ENCODING of each form. */
+const ENCODINGS = ["listpack", "hashtable", "listpackex"];
 const CURSORS = 4;
 /** A table of so many records is freed at once, and a walk reads it at once. */
 const FEW_RECORDS = 64;
@@ -56,13 +65,15 @@ export class OpenHash implements Collection {
   readonly value = new Element();
   /** PACKED: the position of the field that `find` found, or behind what `next` read. */
   #at = 0;
-  /** TABLE: the record that `find` found or `next` read. */
+  /** A table: the record that `find` found or `next` read. */
   #record = 0;
-  /** TABLE: the bucket that `next` reads, how many records it has, and how many were read. */
+  /** A table: the bucket that `next` reads, how many records it has, and how many were read. */
   readonly #bucket: number[] = [];
   #bucketIndex = 0;
   #bucketRecords = 0;
   #bucketAt = 0;
+  /** The database of a hash that is open to be written. */
+  #database = 0;
 
   constructor(space: Space, limit: HashLimit) {
     this.#space = space;
@@ -85,10 +96,17 @@ export class OpenHash implements Collection {
     return this;
   }
 
+  /** Opens no value: `readRecord` reads the records of a table that is walked. */
+  openForWalk(): this {
+    this.form = TABLE;
+    return this;
+  }
+
   openToWrite(db: Entries, ref: Ref): this {
     db.beforeChange(ref);
     this.open(ref);
-    if (this.form === TABLE) this.#members.guard = this.#space.guards.of(this.#members.root);
+    this.#database = db.index;
+    if (this.form !== PACKED) this.#members.guard = this.#space.guards.of(this.#members.root);
     return this;
   }
 
@@ -108,7 +126,25 @@ export class OpenHash implements Collection {
       throw error;
     }
     this.store();
+    const block = this.#block;
+    if (block !== 0) {
+      this.#space.fields.attach(block, this.entry, db.index);
+      if (this.#space.fields.takeLoose(block)) this.#linkAll();
+    }
     return this.entry;
+  }
+
+  /** Puts all fields that expire into the wheel. */
+  #linkAll(): void {
+    const { fields } = this.#space;
+    for (this.rewind(); this.next(); ) {
+      if (this.expires && !fields.isLinked(this.#record)) fields.link(this.#record);
+    }
+  }
+
+  /** The block for fields that expire, or 0. */
+  get #block(): number {
+    return this.form === PACKED ? 0 : this.#members.table.ownerWord(this.#members.root);
   }
 
   store(): void {
@@ -133,7 +169,29 @@ export class OpenHash implements Collection {
   }
 
   get isTable(): boolean {
-    return this.form === TABLE;
+    return this.form !== PACKED;
+  }
+
+  /** Fields that expire. */
+  get expiringFields(): number {
+    const block = this.#block;
+    return block === 0 ? 0 : this.#space.fields.count(block);
+  }
+
+  /** Whether the field that was found or read has an expiry. */
+  get expires(): boolean {
+    return this.form !== PACKED && (this.#members.metaOf(this.#record) & HAS_EXPIRY) !== 0;
+  }
+
+  /** When the field that was found or read expires, in ms, or -1. */
+  get expireAtMs(): number {
+    return this.expires ? this.#space.fields.timeOf(this.#record) : -1;
+  }
+
+  /** Whether the field that was found or read counts as missing. */
+  get isExpired(): boolean {
+    if (!this.expires || this.#space.expiryPaused) return false;
+    return this.#space.fields.timeOf(this.#record) < this.#space.clock.nowMs;
   }
 
   /** PACKED: the block that the entries lie in. */
@@ -141,7 +199,7 @@ export class OpenHash implements Collection {
     return this.#packed;
   }
 
-  /** TABLE: the cursor on the table. */
+  /** A table: the cursor on the table. */
   get members(): MemberTable {
     return this.#members;
   }
@@ -205,16 +263,25 @@ export class OpenHash implements Collection {
       this.toTable();
     }
     const members = this.#members;
-    const present = members.find(fieldBytes, fieldFrom, fieldLength);
-    const record =
-      present === 0
-        ? members.add(fieldBytes, fieldFrom, fieldLength, 0, valueLength)
-        : members.resized(present, valueLength);
-    this.#setTail(record, valueBytes, valueFrom, valueLength);
-    return present === 0;
+    this.#record = members.find(fieldBytes, fieldFrom, fieldLength);
+    const isNew = this.#record === 0 || this.isExpired;
+    if (this.#record === 0) {
+      this.#record = members.add(fieldBytes, fieldFrom, fieldLength, 0, valueLength);
+    } else if (this.expires) this.#dropExpiry(0, valueLength);
+    else this.#record = members.resized(this.#record, valueLength);
+    this.#setTail(this.#record, valueBytes, valueFrom, valueLength);
+    if (this.form === SMALL) this.#outgrow(fieldLength, valueLength);
+    return isNew;
   }
 
-  /** Gives the field that was found, which is in argument form in `fieldBytes`, another value; as `set`. */
+  /** Says that the hash is beyond the limits if it is. */
+  #outgrow(fieldLength: number, valueLength: number): void {
+    const { bytes, entries } = this.#limit;
+    const isLarge = fieldLength > bytes || valueLength > bytes || this.#members.count > entries;
+    if (isLarge) this.form = TABLE;
+  }
+
+  /** Gives the field that was found, which is in argument form in `fieldBytes`, another value; its expiry stays. Else as `set`. */
   setFound(
     fieldBytes: Uint8Array,
     fieldFrom: number,
@@ -230,15 +297,91 @@ export class OpenHash implements Collection {
       const given = this.#given.setText(valueBytes, valueFrom, valueLength);
       packed.replace(packed.next(this.#at), given);
     } else {
-      this.#record = this.#members.resized(this.#record, valueLength);
+      this.#moveTo(this.#members.resized(this.#record, valueLength));
       this.#setTail(this.#record, valueBytes, valueFrom, valueLength);
+      if (this.form === SMALL) this.#outgrow(fieldLength, valueLength);
     }
   }
 
   /** Removes the field that was found. */
   remove(): void {
     if (this.form === PACKED) this.#packed.remove(this.#at, 2);
-    else this.#members.remove(this.#record);
+    else {
+      if (this.expires) this.#forget();
+      this.#members.remove(this.#record);
+    }
+  }
+
+  // ── Expiry of a field ──────────────────────────────────────────────────────────────────────
+
+  /**
+   * Gives the field, which `find` has found, an expiry. Throws OutOfMemory, and then nothing has changed
+   * that a client could see.
+   */
+  setExpiry(bytes: Uint8Array, from: number, length: number, expireAtMs: number): void {
+    const { fields } = this.#space;
+    const members = this.#members;
+    fields.prepare();
+    if (this.form === PACKED) {
+      this.toTable();
+      this.form = SMALL;
+      this.find(bytes, from, length);
+    }
+    const valueLength = members.wordOf(this.#record);
+    if (this.expires) {
+      this.#moveTo(members.writable(this.#record, valueLength));
+      fields.setTime(this.#record, expireAtMs);
+      return;
+    }
+    const record = members.remade(this.#record, EXPIRES, valueLength, valueLength);
+    let block = this.#block;
+    if (block === 0) {
+      try {
+        block = fields.createBlock();
+      } catch (error) {
+        this.#space.heap.free(record);
+        throw error;
+      }
+      members.table.setOwnerWord(members.root, block);
+      if (this.entry !== 0) fields.attach(block, this.entry, this.#database);
+    }
+    members.replace(this.#record, record);
+    this.#record = record;
+    fields.add(block, record, expireAtMs);
+  }
+
+  /** Takes the expiry off the field that was found. Throws OutOfMemory, and then nothing has changed. */
+  clearExpiry(): void {
+    const length = this.#members.wordOf(this.#record);
+    this.#dropExpiry(length, length);
+  }
+
+  /** Makes the record one without expiry, with `tail` bytes of its value and room for `room`. */
+  #dropExpiry(tail: number, room: number): void {
+    const members = this.#members;
+    const other = members.remade(this.#record, 0, tail, room);
+    this.#forget();
+    members.replace(this.#record, other);
+    this.#record = other;
+  }
+
+  /** The record expires no longer. */
+  #forget(): void {
+    const { fields } = this.#space;
+    const { root, table } = this.#members;
+    const block = this.#block;
+    fields.remove(block, this.#record);
+    if (fields.count(block) > 0) return;
+    fields.destroyBlock(block);
+    table.setOwnerWord(root, 0);
+  }
+
+  /** The record has been replaced by a copy, or stays as it is. */
+  #moveTo(record: number): void {
+    if (record !== this.#record && this.#members.metaOf(record) & HAS_EXPIRY) {
+      this.#space.fields.moved(record);
+    }
+    this.#record = record;
   }
 
   /** So many fields are about to be set: as in Redis, too many make a table at once. */
@@ -311,14 +454,21 @@ export class OpenHash implements Collection {
     } else this.readRecord(this.#members.random(random));
   }
 
-  /** TABLE: reads a field and its value from a record, of the table or of a walk. */
+  /** A table: reads a field and its value from a record, of the table or of a walk. */
   readRecord(record: number): void {
+    this.#record = record;
+    this.readField();
+    this.#readTail(record);
+  }
+
+  /** A table: reads the field that was found. */
+  readField(): Element {
     const members = this.#members;
     const { field } = this;
-    this.#record = record;
+    const record = this.#record;
     const length = members.memberLength(record);
     field.setString(members.bytesOf(record), members.memberAt(record), length);
-    this.#readTail(record);
+    return field;
   }
 
   #readTail(record: number): void {
@@ -348,7 +498,7 @@ export class OpenHash implements Collection {
     return table.usedBytes(root) + Math.round((bytes / read) * length);
   }
 
-  /** TABLE: bytes of all fields and values. */
+  /** A table: bytes of all fields and values. */
   textBytes(): number {
     let bytes = 0;
     for (this.rewind(); this.next(); ) bytes += this.field.length + this.value.length;
@@ -358,18 +508,40 @@ export class OpenHash implements Collection {
   /** Makes a copy of the value, which no key has yet; returns its word. */
   copy(): number {
     if (this.form === PACKED) return this.#packed.copy();
-    const copied = new MemberTable(this.#space.heap, this.#space.hash, RECORD_BYTES);
+    const { fields, heap, hash } = this.#space;
+    const copied = new MemberTable(heap, hash, RECORD_BYTES);
+    const { field, value } = this;
     copied.create();
+    let block = 0;
     try {
-      for (this.rewind(); this.next(); ) this.#addPair(copied);
+      if (this.expiringFields > 0) {
+        block = fields.createBlock();
+        copied.table.setOwnerWord(copied.root, block);
+      }
+      for (this.rewind(); this.next(); ) {
+        const flags = this.expires ? EXPIRES : 0;
+        const record = copied.add(field.bytes, field.from, field.length, flags, value.length);
+        this.#setTail(record, value.bytes, value.from, value.length);
+        if (flags !== 0) fields.add(block, record, this.expireAtMs);
+      }
     } catch (error) {
-      while (!copied.freeSome(copied.root, FEW_RECORDS, this.#bucket));
+      while (
+        !copied.freeSome(copied.root, FEW_RECORDS, this.#bucket, (r) => unlink(fields, copied, r))
+      );
+      if (block !== 0) fields.destroyBlock(block);
       throw error;
     }
     return copied.root;
   }
 }
 
+/** The record is about to be freed. */
+function unlink(fields: FieldExpiry, members: MemberTable, record: number): void {
+  if (members.metaOf(record) & HAS_EXPIRY) fields.unlink(record);
+}
+
+/** As in Redis's DEBUG DIGEST. */
+const EXPIRY_MARK = latin1("!!hexpire!!");
 /** More than an entry's head and its back length take together. */
 const ENTRY_OVERHEAD = 10;
 
@@ -419,7 +591,7 @@ export class Hashes implements ValueType {
   }
 
   encoding(ref: Ref): string {
-    return this.#own.open(ref).isTable ? "hashtable" : "listpack";
+    return ENCODINGS[this.#own.open(ref).form]!;
   }
 
   count(ref: Ref): number {
@@ -446,12 +618,57 @@ export class Hashes implements ValueType {
       hash.packed.free();
       return 0;
     }
+    const block = hash.members.table.ownerWord(word);
+    if (block !== 0) this.#space.fields.detach(block);
     if (this.#space.guards.of(word) !== null || hash.length > FEW_RECORDS) return word;
     return this.freeMore(word, Number.POSITIVE_INFINITY);
   }
 
   freeMore(rest: number, budget: number): number {
-    return this.#own.members.freeSome(rest, budget, this.#bucket) ? 0 : rest;
+    const { members } = this.#own;
+    const block = members.table.ownerWord(rest);
+    const leaving = block === 0 ? null : this.#leaving;
+    if (!members.freeSome(rest, budget, this.#bucket, leaving)) return rest;
+    if (block !== 0) this.#space.fields.destroyBlock(block);
+    return 0;
+  }
+
+  readonly #leaving = (record: number) => unlink(this.#space.fields, this.#own.members, record);
+
+  entryMoved(ref: Ref, database: number): void {
+    const hash = this.#own.open(ref);
+    if (!hash.isTable) return;
+    const block = hash.members.table.ownerWord(hash.members.root);
+    if (block !== 0) this.#space.fields.attach(block, ref, database);
+  }
+
+  /** Removes the field of `record`, which has expired, and others of the same hash for which that holds. */
+  expireDue(db: Entries, ref: Ref, record: number): void {
+    const { clock, fields, wheel } = this.#space;
+    const hash = this.#own.openToWrite(db, ref);
+    let next = record;
+    do {
+      hash.readRecord(next);
+      this.#expireFound(db, hash);
+      next = hash.length === 0 || wheel.budget <= 0 ? 0 : fields.due(clock.nowMs);
+    } while (next !== 0 && fields.entryOf(next) === ref);
+    this.#space.hooks.fieldsRemoved?.(db.index, ref, hash.length === 0);
+    if (hash.length > 0) return;
+    hash.closeEmpty();
+    db.removeEntry(ref);
+  }
+
+  /** Removes a field that a command has found and that has expired. The hash may be empty then. */
+  expireFound(db: Entries, hash: OpenHash): void {
+    this.#expireFound(db, hash);
+    this.#space.hooks.fieldsRemoved?.(db.index, hash.entry, false);
+  }
+
+  #expireFound(db: Entries, hash: OpenHash): void {
+    const { bytes, from, length } = hash.readField();
+    this.#space.expiredFields++;
+    this.#space.hooks.fieldExpired?.(db.index, hash.entry, bytes, from, length);
+    hash.remove();
   }
 
   walk(ref: Ref): ValueWalk | null {
@@ -469,6 +686,7 @@ export class Hashes implements ValueType {
       one.reset();
       one.mixElement(hash.field);
       one.mixElement(hash.value);
+      if (hash.expires) one.add(EXPIRY_MARK, 0, EXPIRY_MARK.length);
       into.add(one.bytes, 0, DIGEST_BYTES);
     }
   }
@@ -477,7 +695,7 @@ export class Hashes implements ValueType {
     const hash = this.#own.open(ref);
     if (hash.length === 0) throw new Error("a hash is empty");
     if (hash.isTable) {
-      this.checkRest(this.#wordOf(ref), owns);
+      this.#checkTable(this.#wordOf(ref), ref, owns);
       return;
     }
     hash.packed.check();
@@ -486,7 +704,26 @@ export class Hashes implements ValueType {
   }
 
   checkRest(rest: number, owns: (block: Ref) => void): void {
-    const { table } = this.#own.members;
-    table.check(rest, (record) => owns(record), owns);
+    this.#checkTable(rest, 0, owns);
+  }
+
+  #checkTable(root: number, entry: Ref, owns: (block: Ref) => void): void {
+    const { members } = this.#own;
+    const { fields } = this.#space;
+    const block = members.table.ownerWord(root);
+    let expiring = 0;
+    const visit = (record: number) => {
+      owns(record);
+      if ((members.metaOf(record) & HAS_EXPIRY) === 0) return;
+      expiring++;
+      fields.checkField(block, record);
+    };
+    members.table.check(root, visit, owns);
+    if (block === 0) {
+      if (expiring > 0) throw new Error("fields expire, but their hash has no block for that");
+      return;
+    }
+    owns(block);
+    fields.checkBlock(block, entry, expiring);
   }
 }

@@ -52,6 +52,7 @@ function persistenceOn(appendOnly: boolean, fsync: FsyncPolicy = "everysec"): Pe
     rewritePercentage: 0,
     rewriteMinBytes: 0,
     compressing: true,
+    isValkey: false,
     checking: true,
     stopsWritesOnError: true,
     stamping: false,

@@ -49,6 +49,10 @@ export const SNAPSHOTS = {
     { settable: "protected" },
   ),
   rdbcompression: directive(flag(true), "compresses long strings in RDB files"),
+  "rdb-dialect": directive(
+    choice("redis", "redis", "valkey"),
+    "in whose form fields that expire are written; all else both read alike",
+  ),
   rdbchecksum: fixed(flag(true), "writes and checks the checksum of RDB files"),
   "stop-writes-on-bgsave-error": directive(flag(true), "refuses writes while saving fails"),
 };

@@ -42,7 +42,14 @@ class Memory implements SnapshotSink {
   }
 }
 
-const OPTIONS = { rdb: true, aux: [], compressing: true, checking: true, immediate: false };
+const OPTIONS = {
+  rdb: true,
+  aux: [],
+  compressing: true,
+  checking: true,
+  immediate: false,
+  isValkey: false,
+};
 
 /** Runs the snapshot to its end; `between` runs between two slices. */
 function finish(snapshot: Snapshot, between: () => void): void {
