@@ -93,6 +93,24 @@ export function addExtended(a: ExtendedFloat, b: ExtendedFloat): ExtendedFloat |
   return round(sum, 1n, exponent);
 }
 
+export function negateExtended({ exponent, mantissa }: ExtendedFloat): ExtendedFloat {
+  return { mantissa: -mantissa, exponent };
+}
+
+/** Negative, 0 or positive as `a` is less than, equal to or greater than `b`. */
+export function compareExtended(a: ExtendedFloat, b: ExtendedFloat): number {
+  const exponent = Math.min(a.exponent, b.exponent);
+  const difference =
+    (a.mantissa << BigInt(a.exponent - exponent)) - (b.mantissa << BigInt(b.exponent - exponent));
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+}
+
+/** The largest value. */
+export const EXTENDED_MAX: ExtendedFloat = {
+  mantissa: (1n << BigInt(PRECISION)) - 1n,
+  exponent: EXPONENT_MAX - PRECISION,
+};
+
 /** The value times 1000, rounded to a long double as in C, and then up to an integer: seconds as ms. */
 export function ceilThousandfold(value: ExtendedFloat): bigint {
   const { mantissa, exponent } = round(value.mantissa * 1000n, 1n, value.exponent) ?? {

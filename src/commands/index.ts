@@ -2,7 +2,9 @@
 import { ACL_COMMANDS } from "./acl.ts";
 import { BITMAP_COMMANDS } from "./bitmaps.ts";
 import { BLOCKING_LIST_COMMANDS } from "./blocking-lists.ts";
+import { BOUNDED_INCREMENT_COMMANDS } from "./bounded-increment.ts";
 import { CLUSTER_COMMANDS } from "./cluster.ts";
+import { COMPARISON_COMMANDS } from "./comparisons.ts";
 import { CONNECTION_COMMANDS } from "./connection.ts";
 import { DEBUG_COMMAND_SPECS } from "./debug.ts";
 import { EXPIRY_COMMANDS } from "./expiry.ts";
@@ -17,6 +19,7 @@ import { KEY_COMMANDS } from "./keys.ts";
 import { LATENCY_COMMANDS } from "./latency.ts";
 import { LIST_COMMANDS } from "./lists.ts";
 import { MEMORY_COMMANDS } from "./memory.ts";
+import { MULTI_SET_COMMANDS } from "./multi-set.ts";
 import { PERSISTENCE_COMMANDS } from "./persistence.ts";
 import { PUBSUB_COMMANDS } from "./pubsub.ts";
 import { REPLICATION_COMMANDS } from "./replication.ts";
@@ -33,6 +36,9 @@ import { TRANSACTION_COMMANDS } from "./transactions.ts";
 
 export const COMMANDS: readonly CommandSpec[] = [
   ...STRING_COMMANDS,
+  ...BOUNDED_INCREMENT_COMMANDS,
+  ...MULTI_SET_COMMANDS,
+  ...COMPARISON_COMMANDS,
   ...LIST_COMMANDS,
   ...BLOCKING_LIST_COMMANDS,
   ...BITMAP_COMMANDS,

@@ -71,7 +71,7 @@ function replyKeySpec(c: Context, spec: KeySpec): void {
     return;
   }
   replyTexts(c, ["type", spec.keynum ? "keynum" : "range", "spec"]);
-  if (spec.keynum) replyNumbers(c, { keynumidx: 0, firstkey: 1, keystep: 1 });
+  if (spec.keynum) replyNumbers(c, { keynumidx: 0, firstkey: 1, keystep: spec.step ?? 1 });
   else replyNumbers(c, { lastkey: spec.last ?? 0, keystep: spec.step ?? 1, limit: 0 });
 }
 

@@ -12,68 +12,30 @@ import {
 import { fitsInt64, parseBigInteger } from "../base/number-text.ts";
 import * as errors from "../protocol/errors.ts";
 import { KEEP_EXPIRY, NO_EXPIRY, STRING } from "../store/entry.ts";
+import { COMPARISONS, compares, hasDigest } from "./comparisons.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT, STRING_EVENT } from "./events.ts";
 import { absoluteExpiry, SECONDS } from "./expiry.ts";
 import { longestCommonSubsequence } from "./lcs.ts";
+import {
+  COMPARES,
+  comparedIndex,
+  EXAT,
+  EXPIRATION,
+  EXPIRES,
+  expiryOption,
+  GET,
+  KEEPTTL,
+  NX,
+  PERSIST,
+  PXAT,
+  readOptions,
+  XX,
+} from "./set-options.ts";
 import type { CommandSpec } from "./spec/command.ts";
 import { allKeys, keyAt, oneKey } from "./spec/key-specs.ts";
 
 // ── SET and its relatives ────────────────────────────────────────────────────────────────────
-
-const EX = 1;
-const PX = 2;
-const EXAT = 4;
-const PXAT = 8;
-const KEEPTTL = 16;
-const PERSIST = 32;
-const NX = 64;
-const XX = 128;
-const GET = 256;
-const EXPIRES = EX | PX | EXAT | PXAT;
-
-/** Where `readOptions` found the expiry's argument. */
-let expiryIndex = 0;
-
-/** Reads the options of SET or GETEX from argument `from` on; -1 on a syntax error, replied. */
-function readOptions(c: Context, from: number, allowed: number): number {
-  const { args } = c;
-  let options = 0;
-  for (let i = from; i < args.count; i++) {
-    const more = i + 1 < args.count;
-    let option = 0;
-    if (args.is(i, "nx")) option = options & XX ? 0 : NX;
-    else if (args.is(i, "xx")) option = options & NX ? 0 : XX;
-    else if (args.is(i, "get")) option = GET;
-    else if (args.is(i, "keepttl")) option = options & (EXPIRES | PERSIST) ? 0 : KEEPTTL;
-    else if (args.is(i, "persist")) option = options & (EXPIRES | KEEPTTL) ? 0 : PERSIST;
-    else if (more) {
-      if (args.is(i, "ex")) option = EX;
-      else if (args.is(i, "px")) option = PX;
-      else if (args.is(i, "exat")) option = EXAT;
-      else if (args.is(i, "pxat")) option = PXAT;
-      if (options & ((EXPIRES | KEEPTTL | PERSIST) & ~option)) option = 0;
-      expiryIndex = ++i;
-    }
-    if ((option & allowed) === 0) {
-      c.syntaxError();
-      return -1;
-    }
-    options |= option;
-  }
-  return options;
-}
-
-/** The expiry that the options ask for, in ms; NO_EXPIRY without one; NaN on an error, replied. */
-function expiryOption(c: Context, options: number): number {
-  if ((options & EXPIRES) === 0) return NO_EXPIRY;
-  return absoluteExpiry(
-    c,
-    expiryIndex,
-    options & (EX | EXAT) ? SECONDS : 1,
-    (options & (EX | PX)) !== 0,
-  );
-}
 
 function set(c: Context): void {
   if (c.args.count === 3) {
@@ -82,17 +44,24 @@ function set(c: Context): void {
     c.reply.ok();
     return;
   }
-  const options = readOptions(c, 3, NX | XX | GET | KEEPTTL | EXPIRES);
+  const options = readOptions(c, 3, NX | XX | COMPARES | GET | KEEPTTL | EXPIRES);
   if (options < 0) return;
   let expireAtMs = expiryOption(c, options);
   if (Number.isNaN(expireAtMs)) return;
+  if (options & COMPARES && !hasDigest(c, options & COMPARES, comparedIndex())) return;
   if (options & KEEPTTL) expireAtMs = KEEP_EXPIRY;
   const ref = options & GET ? c.lookup(1) : c.lookupWrite(1);
   if (options & GET) {
     if (!c.isString(ref)) return;
     c.replyString(ref);
   }
-  if ((options & NX && ref !== 0) || (options & XX && ref === 0)) {
+  const isCompared = (options & COMPARES) !== 0;
+  if (isCompared && !c.isString(ref)) return;
+  const isRefused =
+    (options & NX && ref !== 0) ||
+    (options & XX && ref === 0) ||
+    (isCompared && !compares(c, ref, options & COMPARES, comparedIndex()));
+  if (isRefused) {
     if ((options & GET) === 0) c.reply.null();
     return;
   }
@@ -101,7 +70,7 @@ function set(c: Context): void {
   if (options & EXPIRES) {
     c.changed(GENERIC_EVENT, "expire", 1);
     setEffect(c, 2, expireAtMs);
-  }
+  } else if (isCompared) plainEffect(c, expireAtMs === KEEP_EXPIRY);
   if ((options & GET) === 0) c.reply.ok();
 }
 
@@ -114,6 +83,16 @@ function setEffect(c: Context, value: number, expireAtMs: number): void {
   out.copy(c.args, value);
   out.text("PXAT");
   out.integer(expireAtMs);
+}
+
+/** What is to be repeated of a SET with a comparison is that it has been done. */
+function plainEffect(c: Context, keepsExpiry: boolean): void {
+  const out = c.propagateInstead(keepsExpiry ? 4 : 3);
+  if (out === null) return;
+  out.text("SET");
+  out.copy(c.args, 1);
+  out.copy(c.args, 2);
+  if (keepsExpiry) out.text("KEEPTTL");
 }
 
 function setnx(c: Context): void {
@@ -198,36 +177,6 @@ function mget(c: Context): void {
     const ref = c.lookup(i);
     c.replyString(ref !== 0 && c.db.typeOf(ref) === STRING ? ref : 0);
   }
-}
-
-function hasPairs(c: Context, name: string): boolean {
-  if (c.args.count % 2 === 1) return true;
-  c.reply.error(errors.wrongArity(name));
-  return false;
-}
-
-function setPairs(c: Context): void {
-  for (let i = 1; i < c.args.count; i += 2) {
-    c.setString(c.lookupWrite(i), i, i + 1, NO_EXPIRY);
-    c.changed(STRING_EVENT, "set", i);
-  }
-}
-
-function mset(c: Context): void {
-  if (!hasPairs(c, "mset")) return;
-  setPairs(c);
-  c.reply.ok();
-}
-
-function msetnx(c: Context): void {
-  if (!hasPairs(c, "msetnx")) return;
-  for (let i = 1; i < c.args.count; i += 2) {
-    if (c.lookupWrite(i) === 0) continue;
-    c.reply.integer(0);
-    return;
-  }
-  setPairs(c);
-  c.reply.integer(1);
 }
 
 // ── Parts of strings ─────────────────────────────────────────────────────────────────────────
@@ -476,8 +425,6 @@ function lcs(c: Context): void {
 }
 
 const UPDATE = "RW access update";
-const EXPIRATION =
-  "EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds";
 
 export const STRING_COMMANDS: readonly CommandSpec[] = [
   {
@@ -499,7 +446,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
         without: { option: "get", from: 3, flags: "OW update" },
       },
     ],
-    syntax: `key value [condition: NX | XX] [GET] [expiration: ${EXPIRATION} | KEEPTTL]`,
+    syntax: `key value [condition: NX | XX | ${COMPARISONS}] [GET] [expiration: ${EXPIRATION} | KEEPTTL]`,
     handler: set,
   },
   {
@@ -596,33 +543,6 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
     syntax: "key milliseconds value",
     deprecated: { since: "2.6.12", replacedBy: "`SET` with the `PX` argument" },
     handler: (c) => setWithTtl(c, 1),
-  },
-  {
-    name: "mset",
-    batchTimedArgsMax: 9,
-    group: "string",
-    since: "1.0.1",
-    complexity: "O(N), N being the number of keys",
-    summary: "Sets several keys to strings.",
-    arity: -3,
-    flags: "write denyoom",
-    keys: allKeys("OW update", 2),
-    syntax: "{key_value: key value} ...",
-    tips: "request_policy:multi_shard response_policy:all_succeeded",
-    handler: mset,
-  },
-  {
-    name: "msetnx",
-    group: "string",
-    since: "1.0.1",
-    complexity: "O(N), N being the number of keys",
-    summary: "Sets several keys to strings if none of them exists.",
-    arity: -3,
-    flags: "write denyoom",
-    keys: allKeys("OW insert", 2),
-    syntax: "{key_value: key value} ...",
-    tips: "request_policy:multi_shard response_policy:agg_min",
-    handler: msetnx,
   },
   {
     name: "mget",

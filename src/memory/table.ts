@@ -35,7 +35,7 @@ import { assert } from "../base/assert.ts";
 import { equalBytes } from "../base/bytes.ts";
 import type { Hash } from "../base/key-hash.ts";
 import type { Random } from "../base/random.ts";
-import { type Heap, SEGMENT_SHIFT, UNIT_MASK } from "./heap.ts";
+import { type Heap, OutOfMemory, SEGMENT_SHIFT, UNIT_MASK } from "./heap.ts";
 import { FLAG_BYTES, KEY_LENGTH_WORD, RECORD_BYTES } from "./record.ts";
 
 const COUNT = 0;
@@ -57,6 +57,9 @@ const LEVEL_MIN = 2;
 const LEVEL_MAX = 28;
 const SPLIT_ABOVE = 4;
 const MERGE_BELOW = 1.5;
+
+/** What one more record may take of memory at most, apart from its own block. */
+export const SLOT_BYTES_MAX = BUCKET_BYTES;
 
 export class Table {
   readonly #heap: Heap;
@@ -233,7 +236,7 @@ export class Table {
     const count = this.#get(root, COUNT) + 1;
     const level = this.#get(root, LEVEL);
     const buckets = (1 << level) + this.#get(root, SPLIT);
-    if (count > buckets * SPLIT_ABOVE && level < LEVEL_MAX) this.#split(root);
+    if (count > buckets * SPLIT_ABOVE && level < LEVEL_MAX) this.#trySplit(root);
     this.#append(this.#bucketOf(root, hash), ref, hash);
     this.#set(root, COUNT, count);
     this.#hintRef = ref;
@@ -497,6 +500,16 @@ export class Table {
     } while (bucket !== 0);
     this.#zero(head, BUCKET_WORDS);
     return n;
+  }
+
+  /** Where there is no memory for another bucket, chains become longer: that is no reason to refuse a record. */
+  #trySplit(root: number): void {
+    try {
+      this.#split(root);
+    } catch (error) {
+      // It is the new bucket that is allocated first, and nothing has changed before.
+      if (!(error instanceof OutOfMemory)) throw error;
+    }
   }
 
   #split(root: number): void {

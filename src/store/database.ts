@@ -261,6 +261,11 @@ export class Database implements Entries {
     return !isEmpty;
   }
 
+  /** Allocates what the database needs for its first expiry. Throws OutOfMemory. */
+  reserveExpiry(): void {
+    this.#wheelRoot();
+  }
+
   /** Whether there is memory for an entry with a key of this length, not counting its value. */
   hasRoomForKey(keyBytes: number): boolean {
     return this.#space.heap.hasRoomFor(RECORD_BYTES + HAS_HIGH + HAS_EXPIRY + keyBytes);

@@ -47,6 +47,12 @@ export interface Entries {
   removeEntry(ref: Ref): void;
 }
 
+/** Where a type reserves blocks, see reservation.ts. */
+export interface Room {
+  /** Throws OutOfMemory. */
+  add(bytes: number): void;
+}
+
 export interface ValueType {
   readonly name: TypeName;
   /** What OBJECT ENCODING says: "embstr", "listpack", "quicklist", … */

@@ -21,8 +21,11 @@ const ENTRIES: readonly (readonly [string, CommandSpec])[] = COMMANDS.flatMap((s
   ...(spec.subcommands ?? []).map((sub) => [`${spec.name}|${sub.name}`, sub] as const),
 ]);
 
-/** Redis has these since 7.2, or later. */
-const SINCE_72 = ["client|setinfo", "client|no-touch", "sunioncard", "sdiffcard"];
+/** Redis has these since 7.2 or later, or Valkey has them. */
+const SINCE_72 = [
+  ...["client|setinfo", "client|no-touch"],
+  ...["digest", "delex", "delifeq", "msetex", "increx", "sunioncard", "sdiffcard"],
+];
 
 const ALL_NODES = { set: ["request_policy:all_nodes", "response_policy:all_succeeded"] };
 /** Since 7.2 a command without arguments may be asked for its keys. */
@@ -171,6 +174,18 @@ const ARGUMENTS_72: Readonly<Record<string, (argument: Fields) => Fields | Field
   }),
   // The destination alone is enough.
   "pfmerge sourcekey": (argument) => ({ ...argument, flags: { set: ["multiple", "optional"] } }),
+  // The comparisons of 8.4.
+  "set condition": ({ arguments: items, ...argument }) => ({
+    ...argument,
+    arguments: [
+      ...(items as Fields[]),
+      ...["ifeq-value", "ifne-value", "ifdeq-digest", "ifdne-digest"].map((name) => ({
+        name,
+        type: "string",
+        token: name.split("-")[0]!.toUpperCase(),
+      })),
+    ],
+  }),
   // No block around it.
   "client|list ID id": (argument) => ({
     ...(argument.arguments as Fields[])[0],
@@ -519,7 +534,9 @@ const TYPES: Readonly<Record<string, string>> = {
 /** What takes a key with a value of its type, but not just any. */
 const NO_TYPES = ["pfselftest", "pfdebug"];
 
-const TYPED = COMMANDS.filter(({ group, name }) => group in TYPES && !NO_TYPES.includes(name));
+const TYPED = COMMANDS.filter(
+  ({ group, name }) => group in TYPES && ![...NO_TYPES, ...SINCE_72].includes(name),
+);
 
 describePair("a key with a value of another type", (pair) => {
   test.each(TYPED.map((spec) => [spec.name, spec] as const))("%s", async (name, spec) => {

@@ -553,6 +553,12 @@ const NOT_DRAWN: Readonly<Record<string, string>> = {
   restore: "it takes what DUMP returns",
   wait: "it waits for replicas, of which there are none",
   pfselftest: "it is about no data",
+  ...Object.fromEntries(
+    ["digest", "delex", "delifeq", "msetex", "increx"].map((name) => [
+      name,
+      "redis-server 7.0 does not have it",
+    ]),
+  ),
 };
 
 /** Container of the subcommands that are data commands; the rest of the table is by full name. */

@@ -689,3 +689,28 @@ oracleTest("lcs", [
   "LCS p q IDX WITHMATCHLEN",
   "LCS p q IDX MINMATCHLEN 2",
 ]);
+
+/**
+ * What Redis has had since 8.4 and 8.8, and Valkey since 9.0; the replies are those of their command
+ * references. Unit tests (tests/unit/commands) have the rest.
+ */
+const newer = (call: string, reply: string): Call => ({ call, as: { redis72: `${reply}\r\n` } });
+
+oracleTest("strings of Redis 8.4 and later", [
+  'SET a "Hello world"',
+  newer("DIGEST a", "$16\r\nb6acb9d84a38ff74"),
+  newer("SET a new IFDEQ b6acb9d84a38ff74", "+OK"),
+  newer("SET a newer IFNE new GET", "$3\r\nnew"),
+  newer("DELEX a IFEQ other", ":0"),
+  newer("DELEX a IFEQ new", ":1"),
+  newer("MSETEX 2 b 1 c 2 NX EX 100", ":1"),
+  newer("MSETEX 2 b 1 d 2 NX EX 100", ":0"),
+  newer("TTL c", ":100"),
+  newer("INCREX b BYINT 5 UBOUND 10", "*2\r\n:6\r\n:5"),
+  newer("INCREX b BYINT 5 UBOUND 10", "*2\r\n:6\r\n:0"),
+  newer("INCREX b BYINT 5 UBOUND 10 SATURATE PERSIST", "*2\r\n:10\r\n:4"),
+  newer("TTL b", ":-1"),
+  newer("DELIFEQ b 9", ":0"),
+  newer("DELIFEQ b 10", ":1"),
+  "FLUSHALL",
+]);

@@ -156,9 +156,10 @@ export function forEachKey(
       last = first;
     } else if (place.keynum) {
       const keynum = smallNumber(request, nameIndex + first);
-      last = first + keynum;
+      last = first + 1 + (keynum - 1) * place.step;
       first++;
-      if (keynum < 1 || last >= count) return WRONG_KEYNUM;
+      // With a step of 2 each key has a value behind it.
+      if (keynum < 1 || last + place.step - 1 >= count) return WRONG_KEYNUM;
     }
     // A specification's flags vary only with its option, and here the call is known.
     const lacksOption =

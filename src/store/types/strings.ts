@@ -47,7 +47,7 @@ import {
 } from "../entry.ts";
 import type { Space } from "../space.ts";
 import type { ValueDigest } from "../value-digest.ts";
-import type { Entries, NewValue, Ref, ValueType } from "../value-type.ts";
+import type { Entries, NewValue, Ref, Room, ValueType } from "../value-type.ts";
 import { LONG_HEADER_BYTES, TextWalk } from "./text-walk.ts";
 
 /** Longer texts have a block of their own. */
@@ -282,6 +282,23 @@ export class Strings implements ValueType {
     const words = this.#words[ref >>> SEGMENT_SHIFT]!;
     const w = (ref & UNIT_MASK) << 1;
     return words[w + VALUE_WORD] === length && (words[w]! & LOW_MASK & ~MARK) === (STRING | TEXT);
+  }
+
+  /** Reserves what `set` may allocate for a key of so many bytes. */
+  reserve(
+    room: Room,
+    keyBytes: number,
+    value: Uint8Array,
+    from: number,
+    length: number,
+    expires: boolean,
+  ): void {
+    const head = RECORD_BYTES + (expires ? HAS_EXPIRY : 0) + keyBytes;
+    if (length > LONG_FROM_BYTES) {
+      room.add(LONG_HEADER_BYTES + length);
+      room.add(head);
+    } else if (Number.isNaN(parseInteger(value, from, length))) room.add(head + length);
+    else room.add(head + HAS_HIGH);
   }
 
   /** Sets a key, whose entry is `ref` or 0, to an integer. */

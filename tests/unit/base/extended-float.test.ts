@@ -3,9 +3,12 @@ import { latin1 } from "../../../src/base/bytes.ts";
 import {
   addExtended,
   ceilThousandfold,
+  compareExtended,
+  EXTENDED_MAX,
   type ExtendedFloat,
   formatExtended,
   INFINITE,
+  negateExtended,
   type ParsedFloat,
   parseExtended as parseBytes,
 } from "../../../src/base/extended-float.ts";
@@ -169,4 +172,22 @@ test("seconds become ms as in C: times 1000 in a long double, and then up", () =
   ];
   const actual = cases.map(([text]) => [text, ceilThousandfold(parse(text))]);
   expect(actual).toEqual(cases.map(([text, ms]) => [text, ms]));
+});
+
+test("values in order, with their negatives, and the largest of them", () => {
+  const texts = ["0", "1e-4000", "0.1", "1", "1.0000000000000000001", "2", "3e9", "1e4932"];
+  const rising = [
+    ...texts
+      .slice(1)
+      .map((text) => negateExtended(parse(text)))
+      .reverse(),
+  ];
+  rising.push(...texts.map(parse), EXTENDED_MAX);
+  for (const [i, a] of rising.entries()) {
+    for (const [j, b] of rising.entries()) {
+      expect(compareExtended(a, b)).toBe(Math.sign(i - j));
+    }
+  }
+  expect(addExtended(EXTENDED_MAX, EXTENDED_MAX)).toBeNull();
+  expect(formatExtended(EXTENDED_MAX)).toHaveLength(4933);
 });

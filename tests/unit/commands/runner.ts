@@ -59,6 +59,10 @@ export class CommandRunner {
     this.#context = new Context(this.#reply, this.space, services as unknown as Services);
   }
 
+  set protocol(protocol: 2 | 3) {
+    this.#reply.protocol = protocol;
+  }
+
   /** The reply in RESP; an error for a command that ran out of memory. */
   call(...words: string[]): string {
     const context = this.#context;
