@@ -39,6 +39,7 @@ const hash = new ElementHash();
 const hll = new HyperLogLog();
 /** The maximum of each register over several values. */
 const registers = new Uint8Array(REGISTERS);
+const registerWords = new Int32Array(registers.buffer);
 /** A value that is being made. */
 const made = new Uint8Array(Math.max(SPARSE_BYTES_MAX, DENSE_BYTES) + GROWTH_BYTES_MAX);
 /** Where a dense form is made of a sparse one in `made`. */
@@ -174,7 +175,7 @@ function gatherRegisters(c: Context, first: number): number {
     if (ref === 0) continue;
     if (!open(c, ref)) return -1;
     if (hll.isDense) denseCount++;
-    if (hll.mergeInto(registers)) continue;
+    if (hll.mergeInto(registers, registerWords)) continue;
     c.reply.error(CORRUPTED);
     return -1;
   }
@@ -268,7 +269,7 @@ function pfdebug(c: Context): void {
   } else if (args.is(1, "getreg")) {
     if (!hll.isDense && !convert(c, ref)) return;
     registers.fill(0);
-    hll.mergeInto(registers);
+    hll.mergeInto(registers, registerWords);
     reply.array(REGISTERS);
     for (const value of registers) reply.integer(value);
   } else reply.error(`ERR Unknown PFDEBUG subcommand '${errors.shownArgument(args.text(1))}'`);
