@@ -21,6 +21,7 @@ const USUAL = {
   integer: ["n", "o"],
   float: ["f"],
   list: ["k", "l", "\0\xff\r\n"],
+  set: ["s", "t", "u"],
   hyperloglog: ["h", "i"],
 } as const;
 const KEYS: readonly string[] = Object.values(USUAL).flat();
@@ -68,6 +69,16 @@ class Dice {
 
   list(): string {
     return this.key("list");
+  }
+
+  set(): string {
+    return this.key("set");
+  }
+
+  /** Of few values, so that members meet: integers, short texts, and now and then any. */
+  member(): string {
+    if (this.chance(45)) return String(this.int(-40, 40));
+    return this.chance(85) ? `m${this.int(0, 60)}` : this.value();
   }
 
   /** The value of a string, or an element of a list. */
@@ -210,6 +221,10 @@ const anyKey: Word = (dice) => dice.key();
 const string: Word = (dice) => dice.string();
 const integer: Word = (dice) => dice.key("integer");
 const list: Word = (dice) => dice.list();
+
+const set: Word = (dice) => dice.set();
+const member: Word = (dice) => dice.member();
+const sets = (dice: Dice) => dice.times(1, dice.chance(90) ? 3 : 7, () => dice.set());
 
 const value: Word = (dice) => dice.value();
 const index: Word = (dice) => dice.index();
@@ -474,6 +489,47 @@ const TABLE: Readonly<Record<string, Entry>> = {
       }),
     ),
   ),
+  sadd: often(
+    call("SADD", (dice) => [
+      dice.set(),
+      ...dice.times(1, dice.chance(85) ? 6 : 150, () => dice.member()),
+    ]),
+  ),
+  srem: usual(call("SREM", (dice) => [dice.set(), ...dice.times(1, 6, () => dice.member())])),
+  smembers: usual(of("SMEMBERS", set)),
+  sismember: usual(of("SISMEMBER", set, member)),
+  smismember: rare(
+    call("SMISMEMBER", (dice) => [dice.set(), ...dice.times(1, 6, () => dice.member())]),
+  ),
+  scard: usual(of("SCARD", set)),
+  smove: usual(of("SMOVE", set, set, member)),
+  // All of the set, or nothing: what else is taken is a matter of chance.
+  spop: rare(of("SPOP", set, (dice) => dice.pick(["0", "100000", "-1", "x"]))),
+  srandmember: usual(
+    call("SRANDMEMBER", (dice) => [dice.set(), ...(dice.chance(30) ? [] : [dice.index()])]),
+  ),
+  sinter: usual(call("SINTER", sets)),
+  sunion: usual(call("SUNION", sets)),
+  sdiff: usual(call("SDIFF", sets)),
+  sinterstore: usual(call("SINTERSTORE", (dice) => [dice.set(), ...sets(dice)])),
+  sunionstore: rare(call("SUNIONSTORE", (dice) => [dice.set(), ...sets(dice)])),
+  sdiffstore: usual(call("SDIFFSTORE", (dice) => [dice.set(), ...sets(dice)])),
+  sintercard: usual(
+    call("SINTERCARD", (dice) => {
+      const names = sets(dice);
+      const count = dice.chance(95) ? String(names.length) : dice.count();
+      return [count, ...names, ...dice.options(() => ["LIMIT", dice.count()])];
+    }),
+  ),
+  sscan: rare(
+    call("SSCAN", (dice) => [
+      dice.set(),
+      "0",
+      "COUNT",
+      "100000",
+      ...dice.options(() => ["MATCH", dice.pick(["*", "m*", "[0-9]*", "-?"])]),
+    ]),
+  ),
   multi: usual((dice) => transaction(dice)),
   del: rare(keys("DEL")),
   unlink: rare(keys("UNLINK")),
@@ -551,6 +607,8 @@ const TABLE: Readonly<Record<string, Entry>> = {
 const NOT_DRAWN: Readonly<Record<string, string>> = {
   dump: "the payload tells the version of the format, which Redis 7.2 has raised",
   restore: "it takes what DUMP returns",
+  sunioncard: "Redis has it since 8.10",
+  sdiffcard: "Redis has it since 8.10",
   wait: "it waits for replicas, of which there are none",
   pfselftest: "it is about no data",
   ...Object.fromEntries(
@@ -568,13 +626,20 @@ const DRAWN: readonly Maker[] = Object.values(TABLE).flatMap(({ make, weight }) 
   Array.from({ length: weight }, () => make),
 );
 
+/** Commands whose reply has an order of the server's own. */
+const UNORDERED = ["KEYS", "SCAN", "SMEMBERS", "SPOP", "SINTER", "SUNION", "SDIFF", "SSCAN"];
+/** Since 7.2 small lists and sets are listpacks, in 7.0 quicklists and hashtables. */
+const FORMS_OF_70 = /^\$\d\r\n(listpack|quicklist|hashtable)\r\n$/;
+
 /** What of a reply must be equal; the rest depends on the clock, on chance or on the version. */
 function comparable(words: Words, reply: string): string {
   const name = words[0]!;
-  if (name === "KEYS" || name === "SCAN") return reply.split("\r\n").sort().join("|");
+  if (UNORDERED.includes(name)) return reply.split("\r\n").sort().join("|");
+  // So is which members are drawn.
+  if (name === "SRANDMEMBER") return reply.replace(/\$\d+\r\n[\s\S]*$/, "members");
   // Which key is a matter of chance.
   if (name === "RANDOMKEY") return /^[$_]-?1?\r\n$/.test(reply) ? reply : "a key";
-  if (reply === "$8\r\nlistpack\r\n") return "$9\r\nquicklist\r\n";
+  if (name === "OBJECT" && FORMS_OF_70.test(reply)) return "a form";
   const number = /^:(\d+)\r\n$/.exec(reply);
   if (number === null) return reply;
   // An integer that was copied is not shared in Redis, but only REFCOUNT tells.
@@ -673,7 +738,7 @@ test("every data command is drawn", () => {
       const data = spec.subcommands!.filter((sub) => sub.keys !== undefined);
       return data.map((sub) => `${spec.name}|${sub.name}`);
     }
-    const groups = ["string", "list", "bitmap", "hyperloglog", "generic"];
+    const groups = ["string", "list", "set", "bitmap", "hyperloglog", "generic"];
     return groups.includes(spec.group) ? [spec.name] : [];
   });
   const drawn = [...Object.keys(TABLE), ...Object.keys(NOT_DRAWN)];

@@ -1,5 +1,5 @@
 /**
- * The packed forms of values in old files: ziplist, zipmap and intset, read entry by entry.
+ * The packed forms of values in old files: ziplist and zipmap, read entry by entry.
  *
  *   ziplist  +0 bytes in all (4) | +4 offset of the last entry (4) | +8 entries, 65535 if unknown (2)
  *            +10 entries, then 255
@@ -10,13 +10,12 @@
  *   zipmap   +0 pairs, 254 or more if unknown (1), pairs, then 255
  *     pair   length, field, length, value, a count of unused bytes (1, before the value), those bytes
  *     length 1 byte up to 253, or 254 and 4 bytes
- *   intset   +0 bytes of a value (4) | +4 count (4) | +8 the values, ascending
  *
  * The bytes come from outside: a reader looks at no byte beyond them, and `isDamaged` says after
  * `next` has returned false whether that was the end or damage. `next` fills an `Element`, whose
  * strings point into the bytes that were opened; `recode` makes it ready to be written.
  *
- * Source: the format descriptions at the head of Redis's ziplist.c, zipmap.c and intset.c.
+ * Source: the format descriptions at the head of Redis's ziplist.c and zipmap.c.
  */
 import type { Element } from "../../memory/element.ts";
 
@@ -24,7 +23,6 @@ const ZIPLIST_HEADER_BYTES = 10;
 const ENTRIES_UNKNOWN = 65535;
 const LONG_LENGTH = 254;
 const END = 255;
-const INTSET_HEADER_BYTES = 8;
 
 /** A reader of one form. */
 export interface LegacyReader {
@@ -225,49 +223,5 @@ export class ZipmapReader implements LegacyReader {
   #fail(): false {
     this.isDamaged = true;
     return false;
-  }
-}
-
-/** An intset must be strictly ascending. */
-export class IntsetReader implements LegacyReader {
-  #bytes: Uint8Array = new Uint8Array(0);
-  #at = 0;
-  #end = 0;
-  #width = 0;
-  #low = 0;
-  #high = 0;
-  #isFirst = true;
-  isDamaged = false;
-
-  open(bytes: Uint8Array, offset: number, length: number): boolean {
-    this.#bytes = bytes;
-    this.#at = offset + INTSET_HEADER_BYTES;
-    this.#end = offset + length;
-    this.#isFirst = true;
-    this.isDamaged = true;
-    if (length < INTSET_HEADER_BYTES) return false;
-    this.#width = readUint32(bytes, offset);
-    const count = readUint32(bytes, offset + 4);
-    if (this.#width !== 2 && this.#width !== 4 && this.#width !== 8) return false;
-    this.isDamaged = INTSET_HEADER_BYTES + count * this.#width !== length;
-    return !this.isDamaged;
-  }
-
-  next(element: Element): boolean {
-    if (this.isDamaged || this.#at === this.#end) return false;
-    readInteger(element, this.#bytes, this.#at, this.#width);
-    const { low, high } = element;
-    if (
-      !this.#isFirst &&
-      (high < this.#high || (high === this.#high && low >>> 0 <= this.#low >>> 0))
-    ) {
-      this.isDamaged = true;
-      return false;
-    }
-    this.#isFirst = false;
-    this.#low = low;
-    this.#high = high;
-    this.#at += this.#width;
-    return true;
   }
 }

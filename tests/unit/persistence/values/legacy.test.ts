@@ -5,7 +5,6 @@ import { toBigInt } from "../../../../src/base/number-text.ts";
 import type { Random } from "../../../../src/base/random.ts";
 import { Element } from "../../../../src/memory/element.ts";
 import {
-  IntsetReader,
   type LegacyReader,
   ZiplistReader,
   ZipmapReader,
@@ -102,14 +101,6 @@ function zipmap(pairs: readonly (readonly [string, string])[], unused = () => 0)
     ];
   });
   return Uint8Array.from([Math.min(pairs.length, 254), ...body, 255]);
-}
-
-function intset(values: readonly bigint[], width: number): Uint8Array {
-  return Uint8Array.from([
-    ...little(width, 4),
-    ...little(values.length, 4),
-    ...values.flatMap((value) => little(value, width)),
-  ]);
 }
 
 function randomInteger(random: Random): bigint {
@@ -217,31 +208,5 @@ describe("zipmap", () => {
     expect(read(reader, Uint8Array.from([1, 1, 65, 1, 0, 66, 255]))).toEqual(["A", "B"]);
     expect(read(reader, Uint8Array.from([254, 1, 65, 1, 0, 66, 255]))).toEqual(["A", "B"]);
     expect(read(reader, Uint8Array.from([1, 1, 65, 1, 9, 66, 255]))).toBeNull();
-  });
-});
-
-describe("intset", () => {
-  const reader = new IntsetReader();
-
-  test("random sets, and every kind of damage", () =>
-    forSeeds(6, (random) => {
-      const width = pick(random, [2, 4, 8]);
-      const values = Array.from({ length: random.below(100) }, () =>
-        BigInt.asIntN(width * 8, randomInteger(random)),
-      );
-      const sorted = [...new Set(values)].sort((a, b) => (a < b ? -1 : 1));
-      expect(read(reader, intset(sorted, width))).toEqual(sorted);
-      damage(reader, intset(sorted, width), random);
-    }));
-
-  test("what is not ascending, or not whole, is damage", () => {
-    expect(read(reader, intset([1n, 2n], 2))).toEqual([1n, 2n]);
-    expect(read(reader, intset([2n, 1n], 2))).toBeNull();
-    expect(read(reader, intset([1n, 1n], 8))).toBeNull();
-    expect(read(reader, intset([-1n, -2n], 8))).toBeNull();
-    expect(read(reader, intset([1n << 32n, 1n], 8))).toBeNull();
-    expect(read(reader, intset([], 3))).toBeNull();
-    expect(read(reader, Uint8Array.from([2, 0, 0, 0, 1, 0, 0, 0, 1]))).toBeNull();
-    expect(read(reader, Uint8Array.from([8, 0, 0, 0, 0, 0, 0, 32]))).toBeNull();
   });
 });
