@@ -98,6 +98,8 @@ const NAMES_72: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   bitfield_ro: { "GET encoding_offset": "get-block" },
   geoadd: { longitude_latitude_member: "data" },
+  hmset: { field_value: "data" },
+  hset: { field_value: "data" },
   sort: SORT_NAMES,
   sort_ro: SORT_NAMES,
   geosearch: GEO_NAMES,

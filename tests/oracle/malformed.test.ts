@@ -33,6 +33,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   save: "writes to the disk",
   bgsave: "writes to the disk",
   bgrewriteaof: "writes to the disk",
+  pfselftest: "takes a second",
   info: "tells of the machine",
   time: "tells of the machine",
   lastsave: "tells of the machine",
@@ -254,7 +255,8 @@ async function run(
       return `${comparable(words, reply!)}; ${after.join(" ")}`;
     }),
   );
-  if (expected === got) return;
+  // What the oracle does not have is tested by expected values elsewhere.
+  if (expected === got || expected!.startsWith("-ERR unknown command")) return;
   throw new Error(
     `SEED=${SEED} CALLS=${CALLS}: ${JSON.stringify(words)}\n${shown(expected!)} from redis-server\n${shown(got!)} from StormDB`,
   );
