@@ -611,6 +611,8 @@ const NOT_DRAWN: Readonly<Record<string, string>> = {
   sdiffcard: "Redis has it since 8.10",
   wait: "it waits for replicas, of which there are none",
   pfselftest: "it is about no data",
+  sort: "its results of equal weights follow another order in sets; sort.test.ts compares it",
+  sort_ro: "as SORT",
   ...Object.fromEntries(
     ["digest", "delex", "delifeq", "msetex", "increx"].map((name) => [
       name,
