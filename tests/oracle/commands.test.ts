@@ -25,6 +25,20 @@ const ENTRIES: readonly (readonly [string, CommandSpec])[] = COMMANDS.flatMap((s
 const SINCE_72 = [
   ...["client|setinfo", "client|no-touch"],
   ...["digest", "delex", "delifeq", "msetex", "increx", "sunioncard", "sdiffcard"],
+  ...[
+    "hexpire",
+    "hpexpire",
+    "hexpireat",
+    "hpexpireat",
+    "httl",
+    "hpttl",
+    "hexpiretime",
+    "hpexpiretime",
+    "hpersist",
+    "hgetdel",
+    "hgetex",
+    "hsetex",
+  ],
 ];
 
 const ALL_NODES = { set: ["request_policy:all_nodes", "response_policy:all_succeeded"] };
@@ -97,6 +111,8 @@ const NAMES_72: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "INCRBY encoding_offset_increment": "incrby-block",
   },
   bitfield_ro: { "GET encoding_offset": "get-block" },
+  hset: { field_value: "data" },
+  hmset: { field_value: "data" },
   geoadd: { longitude_latitude_member: "data" },
   hmset: { field_value: "data" },
   hset: { field_value: "data" },
@@ -207,6 +223,15 @@ const RANK_ARGUMENTS: Value = [
   { name: "withscore", type: "pure-token", token: "WITHSCORE", flags: { set: ["optional"] } },
 ];
 
+/** HSCAN takes NOVALUES since Redis 7.4. */
+const HSCAN_ARGUMENTS: Value = [
+  { name: "key", type: "key", key_spec_index: 0 },
+  { name: "cursor", type: "integer" },
+  { name: "pattern", type: "pattern", token: "MATCH", flags: { set: ["optional"] } },
+  { name: "count", type: "integer", token: "COUNT", flags: { set: ["optional"] } },
+  { name: "novalues", type: "pure-token", token: "NOVALUES", flags: { set: ["optional"] } },
+];
+
 /** What Redis 7.2 documents and 7.0 does not: uses that are no longer recommended, and arguments. */
 const DOCS_72: Readonly<Record<string, Fields>> = {
   setnx: deprecated("2.6.12", "`SET` with the `NX` argument"),
@@ -215,6 +240,7 @@ const DOCS_72: Readonly<Record<string, Fields>> = {
   quit: deprecated("7.2.0", "just closing the connection"),
   "command|getkeys": { arguments: GETKEYS_ARGUMENTS },
   "command|getkeysandflags": { arguments: GETKEYS_ARGUMENTS },
+  hscan: { arguments: HSCAN_ARGUMENTS },
   zrank: { arguments: RANK_ARGUMENTS },
   zrevrank: { arguments: RANK_ARGUMENTS },
 };
@@ -347,6 +373,7 @@ describePair("what COMMAND tells", (pair) => {
     ["MODULE", "nothing"],
     ["ACLCAT", "list"],
     ["ACLCAT", "string"],
+    ["ACLCAT", "hash"],
     ["ACLCAT", "bitmap"],
     ["ACLCAT", "hyperloglog"],
     ["ACLCAT", "DANGEROUS"],

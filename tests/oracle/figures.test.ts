@@ -29,6 +29,7 @@ const NEWER_FIELDS = [
   "pubsub_clients",
   "watching_clients",
   "total_watched_keys",
+  "expired_subkeys",
   // 7.2.
   "total_blocking_keys",
   "total_blocking_keys_on_nokey",

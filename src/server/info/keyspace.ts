@@ -1,5 +1,5 @@
 /** INFO's section Keyspace: databases that have keys. */
-import { type Figure, gauge, group } from "../../base/figure.ts";
+import { type Figure, gauge, group, type NumberFigure } from "../../base/figure.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
 
 export interface KeyspaceSource {
@@ -14,7 +14,12 @@ export function keyspaceFigures({ keyspace }: KeyspaceSource): Figure[] {
         gauge("keys", db.keyCount),
         gauge("expires", db.expiringCount),
         gauge("avg_ttl", Math.round(db.averageTtlMs())),
-        gauge("subexpiry", keyspace.fields.hashCount(db.index)),
+        ...subexpiry(keyspace.fields.hashCount(db.index)),
       ]),
     );
+}
+
+/** Hashes with fields that expire, told only where there are any: Redis has the figure since 7.4. */
+function subexpiry(hashes: number): NumberFigure[] {
+  return hashes === 0 ? [] : [gauge("subexpiry", hashes)];
 }

@@ -28,6 +28,15 @@ test("HEXPIRE and its relatives", async () => {
   const { client, server } = await connect();
   await using _ = server;
   await talk(client, [
+    ["HSETEX ms EX 100 FIELDS 1 a 1", ":1|"],
+    ["HPTTL none FIELDS 1 a", "*1|:-2|"],
+  ]);
+  const ttlMs = Number(
+    /:(\d+)\r\n$/.exec(await client.call("HPTTL", "ms", "FIELDS", "1", "a"))![1],
+  );
+  expect(ttlMs).toBeWithin(60_000, 100_001);
+  await talk(client, [
+    ["HPTTL ms FIELDS 1 b", "*1|:-2|"],
     ["HEXPIRE none 100 FIELDS 2 a b", "*2|:-2|:-2|"],
     ["HSET h a 1 b 2 c 3 d 4", ":4|"],
     ["HEXPIRE h 100 FIELDS 3 a b none", "*3|:1|:1|:-2|"],
