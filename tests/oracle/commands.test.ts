@@ -111,8 +111,6 @@ const NAMES_72: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "INCRBY encoding_offset_increment": "incrby-block",
   },
   bitfield_ro: { "GET encoding_offset": "get-block" },
-  hset: { field_value: "data" },
-  hmset: { field_value: "data" },
   geoadd: { longitude_latitude_member: "data" },
   hmset: { field_value: "data" },
   hset: { field_value: "data" },
