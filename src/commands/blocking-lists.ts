@@ -1,37 +1,11 @@
 /** List commands that wait for an element. */
 
-import { ceilThousandfold, INFINITE, parseExtended } from "../base/extended-float.ts";
-import * as errors from "../protocol/errors.ts";
 import { LIST } from "../store/entry.ts";
+import { readTimeout } from "./blocking-timeout.ts";
 import type { Context } from "./context.ts";
-import { MOVE_KEYS, move, popFirst, popFromAny, readEnd, readPopOptions } from "./lists.ts";
+import { MOVE_KEYS, move, popFirst, popFromAny, readEnd } from "./lists.ts";
+import { readPopOptions } from "./pop-options.ts";
 import type { CommandSpec } from "./spec/command.ts";
-
-const MINUS = 45;
-
-/** The seconds in argument `index` as ms, rounded up; 0 is for ever; NaN with the error replied. */
-function readTimeout(c: Context, index: number): number {
-  const seconds = parseExtended(c.args.bytes, c.args.start[index]!, c.args.length[index]!);
-  if (seconds === null) {
-    c.reply.error(errors.TIMEOUT_NOT_A_FLOAT);
-    return Number.NaN;
-  }
-  const isNegative = c.args.bytes[c.args.start[index]!] === MINUS;
-  const ms =
-    seconds === INFINITE
-      ? Number.POSITIVE_INFINITY * (isNegative ? -1 : 1)
-      : Number(ceilThousandfold(seconds));
-  if (ms < 0) {
-    c.reply.error(errors.TIMEOUT_NEGATIVE);
-    return Number.NaN;
-  }
-  // As in Redis 7.2; 7.0 calls such times negative.
-  if (ms > 2 ** 63 - c.nowMs) {
-    c.reply.error(errors.TIMEOUT_OUT_OF_RANGE);
-    return Number.NaN;
-  }
-  return ms + 0;
-}
 
 function blockingPop(c: Context, atHead: boolean): void {
   const { args } = c;
@@ -78,7 +52,7 @@ function blmove(c: Context): void {
 }
 
 function blmpop(c: Context): void {
-  const options = readPopOptions(c, 2);
+  const options = readPopOptions(c, 2, "left", "right");
   if (options === null) return;
   const timeoutMs = readTimeout(c, 1);
   if (Number.isNaN(timeoutMs) || popFromAny(c, options)) return;

@@ -2,6 +2,7 @@
 import { ACL_COMMANDS } from "./acl.ts";
 import { BITMAP_COMMANDS } from "./bitmaps.ts";
 import { BLOCKING_LIST_COMMANDS } from "./blocking-lists.ts";
+import { BLOCKING_SORTED_SET_COMMANDS } from "./blocking-sorted-sets.ts";
 import { BOUNDED_INCREMENT_COMMANDS } from "./bounded-increment.ts";
 import { CLUSTER_COMMANDS } from "./cluster.ts";
 import { COMPARISON_COMMANDS } from "./comparisons.ts";
@@ -28,6 +29,7 @@ import { SET_ALGEBRA_COMMANDS } from "./set-algebra.ts";
 import { SET_DRAW_COMMANDS } from "./set-draws.ts";
 import { SET_COMMANDS } from "./sets.ts";
 import { SORT_COMMANDS } from "./sort.ts";
+import { SORTED_SET_ALGEBRA_COMMANDS } from "./sorted-set-algebra.ts";
 import { SORTED_SET_RANGE_COMMANDS } from "./sorted-set-ranges.ts";
 import { SORTED_SET_COMMANDS } from "./sorted-sets.ts";
 import type { CommandSpec } from "./spec/command.ts";
@@ -53,6 +55,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...HASH_EXPIRY_COMMANDS,
   ...SET_ALGEBRA_COMMANDS,
   ...HASH_SCAN_COMMANDS,
+  ...SORTED_SET_ALGEBRA_COMMANDS,
+  ...BLOCKING_SORTED_SET_COMMANDS,
   ...KEY_COMMANDS,
   ...SORT_COMMANDS,
   ...EXPIRY_COMMANDS,

@@ -22,9 +22,10 @@ import { type Argument, parseSyntax } from "./spec/syntax.ts";
 
 /** First key, last key and step as in Redis's older description of keys. */
 function legacyKeys(command: CommandView): readonly [number, number, number] {
+  // It does not know keys whose number is an argument, nor those that stand behind an option.
   const all = command.spec.keys ?? [];
-  const specs = all.filter((spec) => spec.behind === undefined && !spec.unknown);
-  if (specs.length === 0 || specs.some((spec) => spec.keynum)) return [0, 0, 0];
+  const specs = all.filter((spec) => spec.behind === undefined && !spec.unknown && !spec.keynum);
+  if (specs.length === 0) return [0, 0, 0];
   const last = specs.at(-1)!;
   const lastKey = last.last ?? 0;
   return [specs[0]!.at, lastKey < 0 ? lastKey : last.at + lastKey, last.step ?? 1];

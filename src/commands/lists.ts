@@ -6,6 +6,7 @@ import * as errors from "../protocol/errors.ts";
 import type { List } from "../store/types/lists.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT, LIST_EVENT } from "./events.ts";
+import { type PopOptions, readPopOptions, readWord } from "./pop-options.ts";
 import type { CommandSpec } from "./spec/command.ts";
 import { keyAt, oneKey } from "./spec/key-specs.ts";
 
@@ -117,50 +118,14 @@ function pop(c: Context, atHead: boolean): void {
 
 /** LEFT as true, RIGHT as false; undefined, with the reply written, for anything else. */
 export function readEnd(c: Context, index: number): boolean | undefined {
-  if (c.args.is(index, "left")) return true;
-  if (c.args.is(index, "right")) return false;
-  c.syntaxError();
-  return undefined;
-}
-
-/** What LMPOP and BLMPOP are to do: with the keys in arguments `first` to `last`. */
-export interface PopOptions {
-  readonly first: number;
-  readonly last: number;
-  readonly atHead: boolean;
-  readonly count: number;
-}
-
-/** Reads "numkeys key ... end [COUNT count]" from argument `from` on; null with the error replied. */
-export function readPopOptions(c: Context, from: number): PopOptions | null {
-  const { args } = c;
-  const wrong = "ERR numkeys should be greater than 0";
-  const keys = c.integerWithin(from, 1, Number.POSITIVE_INFINITY, wrong);
-  if (Number.isNaN(keys)) return null;
-  const whereIndex = from + 1 + keys;
-  if (whereIndex >= args.count) {
-    c.syntaxError();
-    return null;
-  }
-  const atHead = readEnd(c, whereIndex);
-  if (atHead === undefined) return null;
-  let count = -1;
-  for (let i = whereIndex + 1; i < args.count; i++) {
-    if (count >= 0 || !args.is(i, "count") || i + 1 >= args.count) {
-      c.syntaxError();
-      return null;
-    }
-    count = c.integerWithin(++i, 1, Number.POSITIVE_INFINITY, "ERR count should be greater than 0");
-    if (Number.isNaN(count)) return null;
-  }
-  return { first: from + 1, last: whereIndex - 1, atHead, count: Math.max(1, count) };
+  return readWord(c, index, "left", "right");
 }
 
 /**
  * Pops from the first of the keys that is there, and replies with its name and the elements;
  * false, without a reply, where none is.
  */
-export function popFromAny(c: Context, { first, last, atHead, count }: PopOptions): boolean {
+export function popFromAny(c: Context, { first, last, atStart, count }: PopOptions): boolean {
   const { args } = c;
   for (let i = first; i <= last; i++) {
     const ref = c.lookupWrite(i);
@@ -168,10 +133,10 @@ export function popFromAny(c: Context, { first, last, atHead, count }: PopOption
     if (!c.isList(ref)) return true;
     c.reply.array(2);
     c.reply.bulk(args.bytes, args.start[i]!, args.length[i]!);
-    const taken = popSome(c, ref, i, atHead, count);
+    const taken = popSome(c, ref, i, atStart, count);
     const out = c.propagateInstead(3);
     if (out !== null) {
-      out.text(atHead ? "LPOP" : "RPOP");
+      out.text(atStart ? "LPOP" : "RPOP");
       out.copy(args, i);
       out.integer(taken);
     }
@@ -181,7 +146,7 @@ export function popFromAny(c: Context, { first, last, atHead, count }: PopOption
 }
 
 function lmpop(c: Context): void {
-  const options = readPopOptions(c, 1);
+  const options = readPopOptions(c, 1, "left", "right");
   if (options !== null && !popFromAny(c, options)) c.reply.nullArray();
 }
 

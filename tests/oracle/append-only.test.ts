@@ -26,6 +26,12 @@ const SCRIPT: readonly string[] = [
   ...["MULTI", "GET p", "SET q 1", "EXEC", "SET p 1", "PEXPIRE p 1", "DEBUG SLEEP 0.005", "GET p"],
   ...["RPUSH n 1 2 3", "MULTI", "BLPOP n 0", "BLPOP nn 0", "LMPOP 1 n LEFT", "BLMPOP 0 1 n LEFT"],
   ...["FLUSHALL", "SWAPDB 0 1", "EXEC", "WATCH a", "SET a 1", "MULTI", "SET a 2", "EXEC"],
+  // Sorted sets: what chance or the waiting decided is written as what was done.
+  ...["a: BZPOPMIN z 0", "ZADD z 1 a 2 b 3 c", "ZPOPMIN z", "ZPOPMAX z 5", "ZINCRBY z 1.5 x"],
+  ...["a: BZMPOP 0 2 none zz MAX COUNT 2", "ZADD zz 1 a 2 b 3 c", "ZMPOP 2 none zz MIN COUNT 9"],
+  ...["ZADD z INCR 2 x", "ZADD z XX 1 nobody", "ZADD z 0.1 y 3 x", "ZRANGESTORE y z 0 -1 REV"],
+  ...["ZUNIONSTORE u 2 z y WEIGHTS 1 2", "ZINTERSTORE u 2 z y", "ZDIFFSTORE u 2 z y", "ZREM z x q"],
+  ...["ZREMRANGEBYSCORE z 0 1", "ZREMRANGEBYRANK y 0 0", "ZREMRANGEBYLEX y - +", "BZPOPMAX y 0.01"],
   // Messages are not in the file.
   ...["PUBLISH x y", "SPUBLISH x y", "MULTI", "PUBLISH x y", "SET a 1", "EXEC", "SET end 1"],
 ];

@@ -124,6 +124,15 @@ const NAMES_72: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   georadiusbymember_ro: GEO_NAMES,
 };
 
+/** A choice of words, with the one that Redis 8.8 has added. */
+const withCount = (argument: Fields): Fields => ({
+  ...argument,
+  arguments: [
+    ...(argument.arguments as Fields[]),
+    { name: "count", type: "pure-token", token: "COUNT" },
+  ],
+});
+
 function mayBeMissing(argument: Fields): Fields {
   return { ...argument, flags: { set: ["multiple", "optional"] } };
 }
@@ -202,6 +211,12 @@ const ARGUMENTS_72: Readonly<Record<string, (argument: Fields) => Fields | Field
       })),
     ],
   }),
+  ...Object.fromEntries(
+    ["zunion", "zinter", "zunionstore", "zinterstore"].map((name) => [
+      `${name} AGGREGATE aggregate`,
+      withCount,
+    ]),
+  ),
   // No block around it.
   "client|list ID id": (argument) => ({
     ...(argument.arguments as Fields[])[0],

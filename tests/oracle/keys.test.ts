@@ -30,6 +30,7 @@ const LISTPACK = { redis72: "$8\r\nlistpack\r\n" };
 oracleTest("del, unlink, exists, touch, type", [
   "MSET a 1 b 2 c hello",
   "RPUSH l x y",
+  ...["ZADD z 1 a 2 b", "TYPE z", "EXISTS z", "TOUCH z", "UNLINK z"],
   "EXISTS a",
   "EXISTS a b c l none",
   "EXISTS a a a none",

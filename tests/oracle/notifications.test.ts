@@ -75,6 +75,58 @@ const STRINGS = [
   "LCS s missing",
 ];
 
+const SORTED_SETS = [
+  "ZADD z 1 a 2 b 3 c",
+  "ZADD z 1 a",
+  "ZADD z XX 1 new",
+  "ZADD z 5 a",
+  "ZADD z INCR 5 a",
+  "ZADD z INCR 0 a",
+  "ZADD z NX INCR 5 a",
+  "ZINCRBY z 1 b",
+  "ZINCRBY z 1 new",
+  "ZINCRBY z inf b",
+  "ZINCRBY z -inf b",
+  "ZREM z a nobody",
+  "ZREM z nobody",
+  "ZREM none a",
+  "ZPOPMIN z",
+  "ZPOPMAX z 2",
+  "ZPOPMIN z",
+  "ZADD z 1 a 2 b 3 c 4 d 5 e 6 f",
+  "ZPOPMIN z 0",
+  "ZREMRANGEBYRANK z 0 0",
+  "ZREMRANGEBYRANK z 10 20",
+  "ZREMRANGEBYSCORE z 2 3",
+  "ZREMRANGEBYSCORE z 50 60",
+  "ZREMRANGEBYSCORE z -inf +inf",
+  "ZADD z 0 a 0 b 0 c",
+  "ZREMRANGEBYLEX z [a [b",
+  "ZREMRANGEBYLEX z - +",
+  "ZADD z 1 a 2 b",
+  "ZADD y 1 a 2 c",
+  "ZUNIONSTORE d 2 z y",
+  "ZINTERSTORE d 2 z y",
+  "ZDIFFSTORE d 2 z y",
+  "ZDIFFSTORE d 1 none",
+  "ZDIFFSTORE d 1 none",
+  "ZRANGESTORE d z 0 -1",
+  "ZRANGESTORE d z 5 6",
+  "ZRANGESTORE d z 5 6",
+  "ZMPOP 1 z MIN",
+  "ZMPOP 2 none z MAX COUNT 5",
+  "ZMPOP 1 z MIN",
+  "BZPOPMIN y 0",
+  "BZMPOP 0 1 y MIN",
+  "ZSCORE none a",
+  "ZRANGE none 0 -1",
+  "ZCARD none",
+  "ZRANK none a",
+  "ZUNION 1 none",
+  "ZRANDMEMBER none",
+  "ZSCAN none 0",
+];
+
 const LISTS = [
   "RPUSH k a b c d e",
   "RPUSH k f",
@@ -204,6 +256,7 @@ const GENERIC = [
 
 oracleTest("events of strings", listening("KEAnm", heard(...STRINGS)));
 oracleTest("events of lists", listening("KEAnm", heard(...LISTS)));
+oracleTest("events of sorted sets", listening("KEAnm", heard(...SORTED_SETS)));
 oracleTest("events of keys", listening("KEAnm", heard(...GENERIC)));
 
 // What each class lets through.
@@ -211,6 +264,7 @@ for (const classes of [
   "Kg",
   "E$",
   "Kl",
+  "Kz",
   "KEx",
   "En",
   "Km",

@@ -83,6 +83,26 @@ const VALUES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   texts: ["", "x", "\0\xff\r\n", "007", "a".repeat(63), "b".repeat(20000), "ab".repeat(9000)].map(
     (text) => ["SET", text],
   ),
+  "sorted sets": [
+    ["ZADD", "1", "x"],
+    [
+      "ZADD",
+      "1.5",
+      "",
+      "-3",
+      "\0\xff",
+      "inf",
+      "12",
+      "-inf",
+      "-70000",
+      "0",
+      MAX,
+      "7",
+      "x".repeat(64),
+    ],
+    ["ZADD", ...Array.from({ length: 500 }, (_, i) => [String(i % 90), `member ${i}`]).flat()],
+    ["ZADD", "1", "a", "-0", "b", "4611686018427387904", "c", "2", "long".repeat(30)],
+  ],
   lists: [
     ["RPUSH", "x"],
     ["RPUSH", "", "\0\xff", "12", "-70000", MAX, "x".repeat(100)],

@@ -7,229 +7,40 @@
  *     SEED=1 SEEDS=100 bun test tests/oracle/random        many of them
  */
 import { afterAll, expect, test } from "bun:test";
-import { Random } from "../../src/base/random.ts";
 import { COMMANDS } from "../../src/commands/index.ts";
 import { describePair, shown } from "../harness/oracle.ts";
 import { type RawClient, replyEnd } from "../harness/raw-client.ts";
-import { MAX, MIN } from "./values.ts";
-
-type Words = readonly string[];
-
-/** Keys by what they usually hold. */
-const USUAL = {
-  text: ["a", "b", ""],
-  integer: ["n", "o"],
-  float: ["f"],
-  list: ["k", "l", "\0\xff\r\n"],
-  set: ["s", "t", "u"],
-  hyperloglog: ["h", "i"],
-} as const;
-const KEYS: readonly string[] = Object.values(USUAL).flat();
-/** So often the same that LREM, LPOS, LINSERT and LCS find something. */
-const COMMON = ["x", "y", "hello", "12", "-5", "007", "", "3.5", "-100000", "\0\xff", MAX];
-const DATABASES = ["0", "1", "2"];
-const NO_INTEGERS = ["", "abc", "1.0", " 1", "9223372036854775808", "-0", "1e3"];
-/** Seconds in the year 3021. */
-const LATER = 33177117420;
-/** Expiries before this one, in ms, are relative to two clocks that do not quite agree. */
-const EXACT_FROM_MS = 4e12;
-
-class Dice {
-  readonly #random: Random;
-
-  constructor(seed: number) {
-    this.#random = new Random(seed);
-  }
-
-  /** An integer in [low, high]. */
-  int(low: number, high: number): number {
-    return low + this.#random.below(high - low + 1);
-  }
-
-  chance(percent: number): boolean {
-    return this.#random.below(100) < percent;
-  }
-
-  pick<T>(items: readonly T[]): T {
-    return items[this.#random.below(items.length)]!;
-  }
-
-  times<T>(low: number, high: number, make: () => T): T[] {
-    return Array.from({ length: this.int(low, high) }, make);
-  }
-
-  key(usual?: keyof typeof USUAL): string {
-    return usual === undefined || this.chance(4) ? this.pick(KEYS) : this.pick(USUAL[usual]);
-  }
-
-  /** A key for a command on strings of any kind. */
-  string(): string {
-    return this.key(this.pick(["text", "text", "integer", "float"]));
-  }
-
-  list(): string {
-    return this.key("list");
-  }
-
-  set(): string {
-    return this.key("set");
-  }
-
-  /** Of few values, so that members meet: integers, short texts, and now and then any. */
-  member(): string {
-    if (this.chance(45)) return String(this.int(-40, 40));
-    return this.chance(85) ? `m${this.int(0, 60)}` : this.value();
-  }
-
-  /** The value of a string, or an element of a list. */
-  value(): string {
-    const kind = this.int(0, 99);
-    if (kind < 40) return this.pick(COMMON);
-    if (kind < 55) return String(this.int(-1000000, 1000000));
-    if (kind < 65) return this.integer();
-    if (kind < 75) return this.pick("pqrs\0\xfe".split("")).repeat(this.int(0, 70));
-    if (kind < 92) return `${this.int(0, 9)}:`.padEnd(this.int(100, 500), "ab");
-    if (kind < 97) return `${this.int(0, 9)}:`.padEnd(this.int(4000, 4200), "cd");
-    return `${this.int(0, 9)}:`.padEnd(this.int(8100, 20000), "ef");
-  }
-
-  /** An index or offset. */
-  index(): string {
-    if (this.chance(2)) return this.pick([MAX, MIN, ...NO_INTEGERS]);
-    if (this.chance(60)) return String(this.int(-6, 6));
-    return String(this.int(-400, 400));
-  }
-
-  /** A count, mostly a valid one. */
-  count(): string {
-    if (this.chance(4)) return this.pick([MAX, MIN, "-1", ...NO_INTEGERS]);
-    return String(this.chance(80) ? this.int(0, 12) : this.int(0, 300));
-  }
-
-  integer(): string {
-    if (this.chance(10)) return this.pick([MAX, MIN, ...NO_INTEGERS]);
-    const bits = this.int(0, 63);
-    let value = 0n;
-    for (let i = 0; i < bits; i++) value = value * 2n + BigInt(this.int(0, 1));
-    return String(this.chance(50) ? value : -value);
-  }
-
-  /** The offset of a bit. */
-  bitOffset(): string {
-    if (this.chance(3)) return this.pick(["-1", MAX, MIN, ...NO_INTEGERS]);
-    return String(this.chance(90) ? this.int(0, 300) : this.int(0, 200000));
-  }
-
-  bit(): string {
-    return this.chance(3) ? this.pick(["2", "-1", ...NO_INTEGERS]) : this.pick(["0", "1"]);
-  }
-
-  /** A range of BITCOUNT or BITPOS; a valid one, because Redis 7.2 refuses others where 7.0 does not. */
-  bitRange(): Words {
-    if (this.chance(20)) return [];
-    const range = this.times(2, 2, () => String(this.int(-400, 400)));
-    return this.chance(60) ? [...range, this.pick(["BIT", "BYTE", "bit"])] : range;
-  }
-
-  /** Type and offset of a field of BITFIELD. */
-  field(): Words {
-    const type = this.chance(97) ? `${this.pick(["u", "i"])}${this.int(1, 63)}` : "u64";
-    // Redis multiplies without a check for overflow.
-    return [type, this.chance(20) ? `#${this.int(0, 40)}` : this.bitOffset()];
-  }
-
-  float(): string {
-    if (this.chance(6))
-      return this.pick(["", "nan", "inf", "-inf", "1e4932", "abc", "0x1p3", " 1"]);
-    const digits = (low: number, high: number) =>
-      this.times(low, high, () => this.int(0, 9)).join("");
-    const sign = this.pick(["", "-", "+"]);
-    const whole = digits(1, this.chance(80) ? 5 : 22);
-    const fraction = this.chance(70) ? `.${digits(0, this.chance(80) ? 6 : 25)}` : "";
-    const exponent = this.chance(25) ? `e${this.int(-25, 25)}` : "";
-    return `${sign}${whole}${fraction}${exponent}`;
-  }
-
-  end(): string {
-    return this.chance(2) ? this.pick(["", "MIDDLE"]) : this.pick(["LEFT", "RIGHT", "left"]);
-  }
-
-  /** Seconds from now: so many different ones that two never meet in one millisecond. */
-  seconds(): string {
-    if (this.chance(5)) return this.pick(["0", "-1", MIN, MAX, ...NO_INTEGERS]);
-    return String(this.int(1000, 10000000));
-  }
-
-  milliseconds(): string {
-    const seconds = this.seconds();
-    // Times beyond 2^53 ms are rounded.
-    if (seconds === MAX) return "10000000000";
-    return /^[1-9]\d{3,}$/.test(seconds) && seconds.length < 10 ? `${seconds}000` : seconds;
-  }
-
-  /** An option of SET or GETEX that lets the key expire. */
-  expiration(): Words {
-    const option = this.pick(["EX", "PX", "EXAT", "PXAT"]);
-    if (option === "EX") return [option, this.seconds()];
-    if (option === "PX") return [option, this.milliseconds()];
-    if (option === "EXAT") return [option, this.laterSeconds()];
-    return [option, this.laterMilliseconds()];
-  }
-
-  laterSeconds(): string {
-    return this.chance(5) ? this.seconds() : String(LATER + this.int(0, 1000));
-  }
-
-  laterMilliseconds(): string {
-    return this.chance(5) ? this.milliseconds() : String((LATER + this.int(0, 1000)) * 1000 + 123);
-  }
-
-  /** Some of the options, in any order; now and then a wrong one. */
-  options(...makers: readonly (() => Words)[]): string[] {
-    const chosen: string[] = [];
-    for (const make of makers) {
-      if (this.chance(40)) {
-        if (this.chance(50)) chosen.push(...make());
-        else chosen.unshift(...make());
-      }
-    }
-    if (this.chance(2)) chosen.push(this.pick(["", "FOO", "COUNT", "EX", "DB"]));
-    return chosen;
-  }
-
-  condition(): Words {
-    return this.chance(30)
-      ? []
-      : this.times(1, this.chance(85) ? 1 : 2, () => this.pick(["NX", "XX", "GT", "LT"]));
-  }
-}
-
-type Maker = (dice: Dice) => readonly Words[];
-
-/** One call whose arguments behind the name are made by `make`. */
-function call(name: string, make: (dice: Dice) => Words): Maker {
-  return (dice) => [[name, ...make(dice)]];
-}
-
-type Word = (dice: Dice) => string;
-
-function of(name: string, ...words: readonly Word[]): Maker {
-  return call(name, (dice) => words.map((make) => make(dice)));
-}
-
-const anyKey: Word = (dice) => dice.key();
-const string: Word = (dice) => dice.string();
-const integer: Word = (dice) => dice.key("integer");
-const list: Word = (dice) => dice.list();
+import {
+  anyKey,
+  bit,
+  bitOffset,
+  COMMON,
+  call,
+  DATABASES,
+  Dice,
+  type Entry,
+  EXACT_FROM_MS,
+  index,
+  integer,
+  KEYS,
+  list,
+  type Maker,
+  of,
+  often,
+  rare,
+  string,
+  timeout,
+  usual,
+  value,
+  type Word,
+  type Words,
+} from "./random-dice.ts";
+import { SORTED_SET_CALLS } from "./random-sorted-sets.ts";
+import { MAX } from "./values.ts";
 
 const set: Word = (dice) => dice.set();
 const member: Word = (dice) => dice.member();
 const sets = (dice: Dice) => dice.times(1, dice.chance(90) ? 3 : 7, () => dice.set());
-
-const value: Word = (dice) => dice.value();
-const index: Word = (dice) => dice.index();
-const bitOffset: Word = (dice) => dice.bitOffset();
-const bit: Word = (dice) => dice.bit();
 
 function push(name: string): Maker {
   return call(name, (dice) => [
@@ -271,9 +82,6 @@ function waiting(firstKey: number, make: Maker): Maker {
   };
 }
 
-const timeout: Word = (dice) =>
-  dice.chance(95) ? dice.pick(["0", "0.01", "5"]) : dice.pick(["-1", "x", ""]);
-
 function blockingPop(name: string): Maker {
   return waiting(
     1,
@@ -292,24 +100,6 @@ const transaction: Maker = (dice) => {
     : [];
   return [...watched, ...between, ["MULTI"], ...calls(6), ...wrong, last.split(" "), ["DISCARD"]];
 };
-
-interface Entry {
-  readonly make: Maker;
-  /** How often it comes up. */
-  readonly weight: number;
-}
-
-function often(make: Maker): Entry {
-  return { make, weight: 8 };
-}
-
-function usual(make: Maker): Entry {
-  return { make, weight: 3 };
-}
-
-function rare(make: Maker): Entry {
-  return { make, weight: 1 };
-}
 
 const TABLE: Readonly<Record<string, Entry>> = {
   set: often(
@@ -489,6 +279,7 @@ const TABLE: Readonly<Record<string, Entry>> = {
       }),
     ),
   ),
+  ...SORTED_SET_CALLS,
   sadd: often(
     call("SADD", (dice) => [
       dice.set(),
@@ -544,20 +335,28 @@ const TABLE: Readonly<Record<string, Entry>> = {
       "1000",
       ...dice.options(
         () => ["MATCH", dice.pick(["*", "?", "[a-c]"])],
-        () => ["TYPE", dice.pick(["string", "list", "set", "foo"])],
+        () => ["TYPE", dice.pick(["string", "list", "set", "zset", "foo"])],
       ),
     ]),
   ),
   randomkey: rare(of("RANDOMKEY")),
   rename: usual(
     call("RENAME", (dice) =>
-      dice.chance(50) ? [dice.list(), dice.list()] : [dice.string(), dice.string()],
+      dice.pick([
+        [dice.list(), dice.list()],
+        [dice.string(), dice.string()],
+        [dice.zset(), dice.zset()],
+      ]),
     ),
   ),
   renamenx: usual(of("RENAMENX", anyKey, anyKey)),
   copy: often(
     call("COPY", (dice) => [
-      ...(dice.chance(50) ? [dice.list(), dice.list()] : [dice.string(), dice.string()]),
+      ...dice.pick([
+        [dice.list(), dice.list()],
+        [dice.string(), dice.string()],
+        [dice.zset(), dice.zset()],
+      ]),
       ...dice.options(
         () => ["DB", dice.chance(95) ? dice.pick(DATABASES) : "99"],
         () => ["REPLACE"],
@@ -599,6 +398,8 @@ const TABLE: Readonly<Record<string, Entry>> = {
       "SET",
       "list-max-listpack-size",
       dice.pick(["-2", "-1", "4", "128"]),
+      "zset-max-listpack-entries",
+      dice.pick(["0", "8", "128", "128"]),
     ]),
   ),
 };
@@ -629,7 +430,17 @@ const DRAWN: readonly Maker[] = Object.values(TABLE).flatMap(({ make, weight }) 
 );
 
 /** Commands whose reply has an order of the server's own. */
-const UNORDERED = ["KEYS", "SCAN", "SMEMBERS", "SPOP", "SINTER", "SUNION", "SDIFF", "SSCAN"];
+const UNORDERED = [
+  "KEYS",
+  "SCAN",
+  "SMEMBERS",
+  "SPOP",
+  "SINTER",
+  "SUNION",
+  "SDIFF",
+  "SSCAN",
+  "ZSCAN",
+];
 /** Since 7.2 small lists and sets are listpacks, in 7.0 quicklists and hashtables. */
 const FORMS_OF_70 = /^\$\d\r\n(listpack|quicklist|hashtable)\r\n$/;
 
@@ -639,6 +450,8 @@ function comparable(words: Words, reply: string): string {
   if (UNORDERED.includes(name)) return reply.split("\r\n").sort().join("|");
   // So is which members are drawn.
   if (name === "SRANDMEMBER") return reply.replace(/\$\d+\r\n[\s\S]*$/, "members");
+  // Only how many they are.
+  if (name === "ZRANDMEMBER") return reply.startsWith("$") ? "a member" : reply.split("\r\n")[0]!;
   // Which key is a matter of chance.
   if (name === "RANDOMKEY") return /^[$_]-?1?\r\n$/.test(reply) ? reply : "a key";
   if (name === "OBJECT" && FORMS_OF_70.test(reply)) return "a form";
@@ -684,6 +497,7 @@ async function run(redis: RawClient, storm: RawClient, seed: number, calls: numb
     await client.call("FLUSHALL");
     await client.call("HELLO", protocol);
     await client.call("CONFIG", "SET", "list-max-listpack-size", "-2");
+    await client.call("CONFIG", "SET", "zset-max-listpack-entries", "128");
   }
   while (done.length < calls) {
     const batch: Words[] = [];
@@ -740,7 +554,7 @@ test("every data command is drawn", () => {
       const data = spec.subcommands!.filter((sub) => sub.keys !== undefined);
       return data.map((sub) => `${spec.name}|${sub.name}`);
     }
-    const groups = ["string", "list", "set", "bitmap", "hyperloglog", "generic"];
+    const groups = ["string", "list", "set", "bitmap", "hyperloglog", "sorted-set", "generic"];
     return groups.includes(spec.group) ? [spec.name] : [];
   });
   const drawn = [...Object.keys(TABLE), ...Object.keys(NOT_DRAWN)];

@@ -142,6 +142,8 @@ class SortedSetLoader implements ValueLoader {
   #type = 0;
   /** Members that are still to come, each a part; -1 while it is not known. */
   #left = -1;
+  /** The set is large: it is ranked when all members are there, in parts of their own. */
+  #isBulk = false;
 
   constructor(space: Keyspace) {
     this.#space = space;
@@ -151,6 +153,7 @@ class SortedSetLoader implements ValueLoader {
   begin(type: number): void {
     this.#type = type;
     this.#left = -1;
+    this.#isBulk = false;
     this.#space.sortedSets.create(this.#set);
   }
 
@@ -159,21 +162,28 @@ class SortedSetLoader implements ValueLoader {
       this.#packed(input);
       return true;
     }
-    if (this.#left < 0) this.#left = input.length();
-    else {
+    if (this.#left < 0) {
+      this.#left = input.length();
+      this.#isBulk = this.#left > this.#space.sortedSets.limit.entries;
+      if (this.#isBulk) {
+        this.#set.discard();
+        this.#set.openBulk();
+      }
+    } else if (this.#left > 0) {
       const { bytes, from, length } = input.string();
       const score = this.#type === TYPE.zset2 ? input.double() : readTextScore(input);
       this.#add(input, bytes, from, length, score);
       this.#left--;
-    }
-    return this.#left === 0;
+    } else return this.#set.rankSome();
+    return this.#left === 0 && !this.#isBulk;
   }
 
   #add(input: RdbInput, bytes: Uint8Array, from: number, length: number, score: number): void {
     if (Number.isNaN(score)) input.fail("a score that is no number");
     if (length > MEMBER_BYTES_MAX) input.fail("a member of a sorted set that is too long");
     if (this.#set.find(bytes, from, length)) input.fail("a member of a sorted set twice");
-    this.#set.add(bytes, from, length, score);
+    if (this.#isBulk) this.#set.addBulk(bytes, from, length, score);
+    else this.#set.add(bytes, from, length, score);
   }
 
   /** A listpack or ziplist: member, score, member, score, … */

@@ -24,6 +24,7 @@ import { Element } from "../../memory/element.ts";
 import { BLOCK_BYTES_MAX, SEGMENT_SHIFT, UNIT_MASK } from "../../memory/heap.ts";
 import { MemberTable } from "../../memory/member-table.ts";
 import { Packed } from "../../memory/packed.ts";
+import { RankedBulk } from "../../memory/ranked-bulk.ts";
 import { RankedTree } from "../../memory/ranked-tree.ts";
 import { HAS_HIGH, RECORD_BYTES, VALUE_WORD } from "../../memory/record.ts";
 import { TableWalk } from "../../memory/table-walk.ts";
@@ -45,6 +46,8 @@ const WHOLE_MAX = 2 ** 62;
 /** Sets of fewer members are read and freed at once. */
 const LONG_FROM = 64;
 const CURSORS = 4;
+/** Members that are sorted at a time for the tree of a set that is built in bulk. */
+const RANKED_AT_ONCE = 1 << 17;
 
 const scoreDouble = new Float64Array(1);
 const scoreWords = new Int32Array(scoreDouble.buffer);
@@ -62,6 +65,7 @@ export class PackedLimit {
 export class SortedSet implements Collection {
   readonly #space: Space;
   readonly #limit: PackedLimit;
+  readonly #bulk: RankedBulk;
   readonly #packed: Packed;
   readonly #members: MemberTable;
   readonly #tree: RankedTree;
@@ -81,11 +85,16 @@ export class SortedSet implements Collection {
   readonly #element = new Element();
   readonly #scoreOut = new Element();
   #memberCopy = new Uint8Array(64);
+  /** Records of the bucket that `next` reads. */
+  readonly #bucket: number[] = [];
+  #inBucket = 0;
+  #bucketIndex = 0;
   readonly #text = new Uint8Array(DOUBLE_TEXT_BYTES_MAX);
 
-  constructor(space: Space, limit: PackedLimit) {
+  constructor(space: Space, limit: PackedLimit, bulk: RankedBulk) {
     this.#space = space;
     this.#limit = limit;
+    this.#bulk = bulk;
     this.#packed = new Packed(space.heap);
     this.#members = new MemberTable(space.heap, space.hash, RECORD_BYTES);
     this.#tree = new RankedTree(space.heap);
@@ -99,7 +108,18 @@ export class SortedSet implements Collection {
     this.#form = PACKED;
   }
 
-  open(entry: Ref, word: number, form: number): void {
+  open(entry: Ref): void {
+    const words = this.#space.heap.words[entry >>> SEGMENT_SHIFT]!;
+    const w = (entry & UNIT_MASK) << 1;
+    this.#openAs(entry, words[w + VALUE_WORD]!, words[w]! & ENCODING_MASK);
+  }
+
+  /** A large set that no key has any more. */
+  openRest(root: number): void {
+    this.#openAs(0, root, RANKED);
+  }
+
+  #openAs(entry: Ref, word: number, form: number): void {
     this.entry = entry;
     this.#form = form;
     if (form === PACKED) this.#packed.open(word);
@@ -188,12 +208,10 @@ export class SortedSet implements Collection {
     return this.#members.freeSome(root, budget, this.#bucket);
   }
 
-  readonly #bucket: number[] = [];
-
   /** A copy of the open set: what names it. */
   copyTo(other: SortedSet): void {
     if (this.#form === PACKED) {
-      other.open(0, this.#packed.copy(), PACKED);
+      other.#openAs(0, this.#packed.copy(), PACKED);
       return;
     }
     other.#createRanked();
@@ -312,6 +330,37 @@ export class SortedSet implements Collection {
     this.#tree.stepPrevious();
   }
 
+  /** Begins with the first member for `next`, in any order. */
+  rewind(): void {
+    this.#at = this.#packed.first;
+    this.#bucketIndex = 0;
+    this.#inBucket = 0;
+    this.#bucket.length = 0;
+  }
+
+  /** Reads the next member; false where there is none. */
+  next(): boolean {
+    if (this.#form === PACKED) {
+      if (this.#at >= this.#packed.end) return false;
+      this.readNext();
+      return true;
+    }
+    if (!this.#fillBucket()) return false;
+    this.readRecord(this.#bucket[this.#inBucket++]!);
+    return true;
+  }
+
+  /** Sees to a record in `#bucket` that is still to be read; false at the end of the table. */
+  #fillBucket(): boolean {
+    const { root, table } = this.#members;
+    while (this.#inBucket === this.#bucket.length) {
+      if (this.#bucketIndex === table.bucketCount(root)) return false;
+      this.#bucket.length = table.readBucket(root, this.#bucketIndex++, this.#bucket);
+      this.#inBucket = 0;
+    }
+    return true;
+  }
+
   /** Reads the member of a record of the table. */
   readRecord(record: number): void {
     const { member } = this;
@@ -408,7 +457,7 @@ export class SortedSet implements Collection {
         length <= memberBytes &&
         packed.end + length <= PACKED_BYTES_MAX
       ) {
-        this.#insertPacked(bytes, from, length, score);
+        this.#insertPair(this.#placeOf(bytes, from, length, score), bytes, from, length, score);
         return;
       }
       this.#grow();
@@ -457,10 +506,6 @@ export class SortedSet implements Collection {
       this.read();
       this.remove();
     }
-  }
-
-  #insertPacked(bytes: Uint8Array, from: number, length: number, score: number): void {
-    this.#insertPair(this.#placeOf(bytes, from, length, score), bytes, from, length, score);
   }
 
   #insertPair(at: number, bytes: Uint8Array, from: number, length: number, score: number): void {
@@ -585,6 +630,76 @@ export class SortedSet implements Collection {
     this.#record = other;
   }
 
+  // ── Building in bulk: the tree is made when all members are there ─────────────────────────────
+
+  openBulk(): void {
+    this.entry = 0;
+    this.#members.create();
+    this.#root = 0;
+    this.#form = RANKED;
+    this.rewind();
+  }
+
+  /** Adds a member that is not there. */
+  addBulk(bytes: Uint8Array, from: number, length: number, score: number): void {
+    this.#setScore(this.#members.add(bytes, from, length, HAS_HIGH, 0), score);
+  }
+
+  /** Gives the member that `find` found another score. */
+  setBulkScore(score: number): void {
+    this.#setScore(this.#record, score);
+  }
+
+  /** Adds some of the members to the tree; returns whether those were the last. */
+  rankSome(): boolean {
+    const members = this.#members;
+    const bulk = this.#bulk;
+    if (this.#root === 0) {
+      this.#root = this.#tree.create();
+      members.table.setOwnerWord(members.root, this.#root);
+      this.rewind();
+    }
+    const count = Math.min(RANKED_AT_ONCE, members.count - this.#tree.count(this.#root));
+    bulk.begin(count);
+    while (bulk.count < count && this.#fillBucket()) {
+      const record = this.#bucket[this.#inBucket++]!;
+      bulk.gather(this.#scoreOf(record), record);
+    }
+    bulk.insert(this.#tree, this.#root);
+    if (this.#tree.count(this.#root) < members.count) return false;
+    bulk.end();
+    return true;
+  }
+
+  /** Adds all members to the tree. The set takes the small form if it may. */
+  endBulk(): void {
+    while (!this.rankSome());
+    const { entries, memberBytes } = this.#limit;
+    if (this.length > entries) return;
+    this.rewind();
+    while (this.next()) if (this.member.length > memberBytes) return;
+    this.#pack();
+  }
+
+  #pack(): void {
+    const packed = this.#packed;
+    const root = this.#members.root;
+    packed.create();
+    try {
+      if (this.length > 0) this.seek(0);
+      for (let left = this.length; left > 0; left--) {
+        this.readNext();
+        const { bytes, from, length } = this.member;
+        this.#insertPair(packed.end, bytes, from, length, this.score);
+      }
+    } catch (error) {
+      packed.free();
+      throw error;
+    }
+    this.#form = PACKED;
+    while (!this.destroySome(root, Number.MAX_SAFE_INTEGER));
+  }
+
   // ── Inspecting ─────────────────────────────────────────────────────────────────────────────
 
   usedBytes(samples: number): number {
@@ -663,22 +778,35 @@ export class SortedSets implements ValueType {
   readonly name = "zset";
   readonly #space: Space;
   readonly limit = new PackedLimit();
+  readonly #bulk: RankedBulk;
   readonly #cursors: SortedSet[];
   #next = 0;
   /** For work that no command sees. */
   readonly #own: SortedSet;
+  /** For commands that read many sets, one after another, and look up in others meanwhile. */
+  readonly firstSource: SortedSet;
+  readonly otherSource: SortedSet;
   readonly #copy: SortedSet;
 
   constructor(space: Space) {
     this.#space = space;
-    this.#cursors = Array.from({ length: CURSORS }, () => new SortedSet(space, this.limit));
-    this.#own = new SortedSet(space, this.limit);
-    this.#copy = new SortedSet(space, this.limit);
+    this.#bulk = new RankedBulk(space.heap);
+    this.#cursors = Array.from({ length: CURSORS }, () => this.createCursor());
+    this.#own = this.createCursor();
+    this.firstSource = this.createCursor();
+    this.otherSource = this.createCursor();
+    this.#copy = this.createCursor();
+  }
+
+  #cursor(): SortedSet {
+    return this.#cursors[this.#next++ & (CURSORS - 1)]!;
   }
 
   /** A cursor on the set, to read. */
   open(ref: Ref): SortedSet {
-    return this.#openAs(this.#cursors[this.#next++ & (CURSORS - 1)]!, ref);
+    const set = this.#cursor();
+    set.open(ref);
+    return set;
   }
 
   /** The same, to change it. The entry stays the same until `store`. */
@@ -691,43 +819,49 @@ export class SortedSets implements ValueType {
 
   /** A cursor that stays its caller's. */
   createCursor(): SortedSet {
-    return new SortedSet(this.#space, this.limit);
+    return new SortedSet(this.#space, this.limit, this.#bulk);
   }
 
   /** A new, empty set that no key has yet. */
-  create(set = this.#cursors[this.#next++ & (CURSORS - 1)]!): SortedSet {
+  create(set = this.#cursor()): SortedSet {
     set.openNew();
     return set;
   }
 
-  #openAs(set: SortedSet, ref: Ref): SortedSet {
-    const words = this.#space.heap.words[ref >>> SEGMENT_SHIFT]!;
-    const w = (ref & UNIT_MASK) << 1;
-    set.open(ref, words[w + VALUE_WORD]!, words[w]! & ENCODING_MASK);
+  /** The cursor for work that no command sees. */
+  #at(ref: Ref): SortedSet {
+    this.#own.open(ref);
+    return this.#own;
+  }
+
+  /** A new, empty set for `addBulk`. */
+  createBulk(): SortedSet {
+    const set = this.#cursor();
+    set.openBulk();
     return set;
   }
 
   encoding(ref: Ref): string {
-    return this.#openAs(this.#own, ref).isSmall ? "listpack" : "skiplist";
+    return this.#at(ref).isSmall ? "listpack" : "skiplist";
   }
 
   count(ref: Ref): number {
-    return this.#openAs(this.#own, ref).length;
+    return this.#at(ref).length;
   }
 
   usedBytes(ref: Ref, samples: number): number {
-    return this.#openAs(this.#own, ref).usedBytes(samples);
+    return this.#at(ref).usedBytes(samples);
   }
 
   copy(from: Ref, to: Ref): void {
     const copy = this.#copy;
-    this.#openAs(this.#own, from).copyTo(copy);
+    this.#at(from).copyTo(copy);
     copy.entry = to;
     copy.store();
   }
 
   free(ref: Ref): number {
-    const set = this.#openAs(this.#own, ref);
+    const set = this.#at(ref);
     const { word } = set;
     if (!set.isSmall && (set.length >= LONG_FROM || this.#space.guards.of(word) !== null)) {
       return word;
@@ -741,23 +875,23 @@ export class SortedSets implements ValueType {
   }
 
   walk(ref: Ref): TableWalk | null {
-    const set = this.#openAs(this.#own, ref);
+    const set = this.#at(ref);
     if (set.isSmall || set.length < LONG_FROM) return null;
     return new TableWalk(this.#space.heap, set.table.table, set.word);
   }
 
   digest(ref: Ref, into: ValueDigest): void {
-    this.#openAs(this.#own, ref).digest(into);
+    this.#at(ref).digest(into);
   }
 
   check(ref: Ref, owns: (block: Ref) => void): void {
-    const set = this.#openAs(this.#own, ref);
+    const set = this.#at(ref);
     set.check(owns);
     if (set.length === 0) throw new Error("a sorted set is empty");
   }
 
   checkRest(rest: number, owns: (block: Ref) => void): void {
-    this.#own.open(0, rest, RANKED);
+    this.#own.openRest(rest);
     this.#own.checkRest(owns);
   }
 }

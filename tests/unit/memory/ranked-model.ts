@@ -40,10 +40,15 @@ export class Pair {
   }
 
   insert(score: number, key: string): void {
+    this.add(score, key, (ref) => tree.insert(this.root, score, ref));
+  }
+
+  /** Adds a new record to the model; `insert` does it, or will do it, to the tree. */
+  add(score: number, key: string, insert: (ref: number) => void): void {
     if (this.keys.has(key)) return;
     const entry = { score, key, ref: createRecord(heap, key) };
     try {
-      tree.insert(this.root, score, entry.ref);
+      insert(entry.ref);
     } catch (error) {
       heap.free(entry.ref);
       throw error;

@@ -28,6 +28,7 @@ const CHANGES: readonly ((random: Random) => void)[] = [
   (random) => model.set(0, `k${random.below(20)}`, "2", model.nowMs + 1 + random.below(9999)),
   (random) => model.setInteger(0, `k${random.below(20)}`, random.int32()),
   (random) => model.push(0, `list${random.below(1000)}`, ["a"]),
+  (random) => model.addScored(0, `zset${random.below(1000)}`, [["a", random.below(5)]]),
   (random) => model.addMembers(0, `set${random.below(5)}`, [`m${random.below(30)}`]),
   (random) => model.addMembers(0, `set${random.below(5)}`, [String(random.below(30) - 9)]),
   (random) => model.addMembers(0, `set${random.below(5)}`, ["long".repeat(random.below(60))]),
@@ -114,6 +115,7 @@ describe("running out of memory", () => {
             case 2:
               if (type === "list")
                 model.pop(index, key, 1 + random.below(3), random.below(2) === 0);
+              if (type === "zset") model.removeScored(index, key, random.below(3), 2, false);
               if (type === "set") model.popMembers(index, key, 1 + random.below(3));
               break;
             default:

@@ -3,7 +3,7 @@ import { latin1 } from "../../../src/base/bytes.ts";
 import { digestOfAll, digestOfValue } from "../../../src/store/digest.ts";
 import { NO_EXPIRY } from "../../../src/store/entry.ts";
 import { forSeeds, shuffled } from "../seeds.ts";
-import { Model, setLimits } from "./model.ts";
+import { Model, Scores, setLimits } from "./model.ts";
 import { operate } from "./operations.ts";
 
 // Long computations, also on a busy machine.
@@ -63,7 +63,8 @@ describe("digest", () => {
       setLimits(space, random);
       for (const [index, entries] of states.entries()) {
         for (const [key, { data, expireAtMs }] of shuffled(random, entries)) {
-          if (data instanceof Set) model.addMembers(index, key, shuffled(random, [...data]));
+          if (data instanceof Scores) model.addScored(index, key, shuffled(random, [...data]));
+          else if (data instanceof Set) model.addMembers(index, key, shuffled(random, [...data]));
           else if (data instanceof Map) model.setFields(index, key, shuffled(random, [...data]));
           else if (typeof data !== "string") model.push(index, key, data as readonly string[]);
           else {

@@ -8,14 +8,25 @@ import { Clock } from "../../../src/base/clock.ts";
 import { Random } from "../../../src/base/random.ts";
 import type { Element } from "../../../src/memory/element.ts";
 import type { Database } from "../../../src/store/database.ts";
-import { HASH, KEEP_EXPIRY, LIST, NO_EXPIRY, SET } from "../../../src/store/entry.ts";
+import { HASH, KEEP_EXPIRY, LIST, NO_EXPIRY, SET, ZSET } from "../../../src/store/entry.ts";
 import { Keyspace } from "../../../src/store/keyspace.ts";
 import type { OpenHash } from "../../../src/store/types/hashes.ts";
 import type { List } from "../../../src/store/types/lists.ts";
 import type { OpenSet } from "../../../src/store/types/sets.ts";
+import type { SortedSet } from "../../../src/store/types/sorted-sets.ts";
 
-/** A string, the elements of a list, the members of a set, the fields of a hash. */
-export type Data = string | readonly string[] | ReadonlySet<string> | ReadonlyMap<string, string>;
+/** The scores of a sorted set by member, in the order of the set. */
+export class Scores extends Map<string, number> {
+  readonly isScores = true;
+}
+
+/** A string, the elements of a list, the members of a set, the fields of a hash, a sorted set. */
+export type Data =
+  | string
+  | readonly string[]
+  | ReadonlySet<string>
+  | ReadonlyMap<string, string>
+  | Scores;
 
 export interface Value {
   readonly data: Data;
@@ -23,8 +34,9 @@ export interface Value {
   readonly expireAtMs: number;
 }
 
-export function typeOf(data: Data): "string" | "list" | "set" | "hash" {
+export function typeOf(data: Data): "string" | "list" | "set" | "hash" | "zset" {
   if (typeof data === "string") return "string";
+  if (data instanceof Scores) return "zset";
   return data instanceof Set ? "set" : data instanceof Map ? "hash" : "list";
 }
 
@@ -287,6 +299,51 @@ export class Model {
     else this.states[index]!.set(key, { ...old, data });
   }
 
+  /** ZADD of members with their scores. */
+  addScored(index: number, key: string, pairs: readonly (readonly [string, number])[]): void {
+    const old = this.value(index, key);
+    const ref = this.look(index, key);
+    const db = this.database(index);
+    const { sortedSets } = this.space;
+    const set = ref === 0 ? sortedSets.create() : sortedSets.openToWrite(db, ref);
+    const scores = new Scores((old?.data ?? []) as Scores);
+    try {
+      for (const [member, score] of pairs) {
+        const bytes = latin1(member);
+        if (set.find(bytes, 0, bytes.length)) set.rescore(score);
+        else set.add(bytes, 0, bytes.length, score);
+        scores.set(member, score);
+      }
+    } catch (error) {
+      if (ref === 0) set.discard();
+      else set.store();
+      throw error;
+    }
+    const name = latin1(key);
+    db.putBack(set, name, 0, name.length);
+    const data = sortedScores(scores);
+    this.states[index]!.set(key, { data, expireAtMs: old?.expireAtMs ?? -1 });
+  }
+
+  /** ZREMRANGEBYRANK, or ZREM of the same members. */
+  removeScored(index: number, key: string, from: number, count: number, isRange: boolean): void {
+    const old = this.value(index, key)!;
+    const set = this.space.sortedSets.openToWrite(this.database(index), this.look(index, key));
+    const data = new Scores(old.data as Scores);
+    const members = [...data.keys()].slice(from, from + count);
+    if (isRange) set.removeRange(from, members.length);
+    for (const member of members) {
+      const bytes = latin1(member);
+      assert(set.find(bytes, 0, bytes.length) !== isRange, "it is there until it is removed");
+      if (!isRange) set.remove();
+      data.delete(member);
+    }
+    const name = latin1(key);
+    this.database(index).putBack(set, name, 0, name.length);
+    if (data.size === 0) this.states[index]!.delete(key);
+    else this.states[index]!.set(key, { ...old, data });
+  }
+
   remove(index: number, key: string): void {
     const ref = this.look(index, key);
     if (ref !== 0) this.database(index).remove(ref);
@@ -359,6 +416,7 @@ export class Model {
 
   #data(db: Database, ref: number): Data {
     if (db.typeOf(ref) === LIST) return textsOf(this.space.lists.open(ref));
+    if (db.typeOf(ref) === ZSET) return scoresOf(this.space.sortedSets.open(ref));
     if (db.typeOf(ref) === SET) return membersOf(this.space.sets.open(ref));
     if (db.typeOf(ref) === HASH) return fieldsOf(this.space.hashes.open(ref));
     const { bytes, from, length } = this.space.strings.open(ref);
@@ -434,12 +492,39 @@ export function fieldsOf(hash: OpenHash): Map<string, string> {
   return fields;
 }
 
+/** The members of an open sorted set with their scores, in order. */
+function scoresOf(set: SortedSet): Scores {
+  const scores = new Scores();
+  set.seek(0);
+  for (let left = set.length; left > 0; left--) {
+    set.readNext();
+    const member = elementText(set.member);
+    assert(!scores.has(member), `${member} stands there twice`);
+    scores.set(member, set.score);
+  }
+  return scores;
+}
+
+/** In the order of a sorted set. */
+export function sortedScores(scores: ReadonlyMap<string, number>): Scores {
+  return new Scores(
+    [...scores].sort(([a, x], [b, y]) => (x === y ? (a < b ? -1 : 1) : x < y ? -1 : 1)),
+  );
+}
+
 export function elementText(element: Element): string {
   const text = new Uint8Array(element.isInteger ? 20 : element.length);
   return latin1Text(text, 0, element.writeText(text, 0));
 }
 
 function sameData(a: Data, b: Data): boolean {
+  if (a instanceof Scores && b instanceof Scores) {
+    const others = [...b];
+    return (
+      a.size === b.size &&
+      [...a].every(([member, score], i) => others[i]![0] === member && others[i]![1] === score)
+    );
+  }
   if (typeof a === "string" || typeof b === "string") return a === b;
   if (a instanceof Set && b instanceof Set) {
     return a.size === b.size && [...a].every((member) => b.has(member));
@@ -453,8 +538,9 @@ function sameData(a: Data, b: Data): boolean {
 }
 
 /** Limits of small forms, so that few elements reach every form. */
-export function setLimits({ hashes, sets }: Keyspace, random: Random): void {
+export function setLimits({ hashes, sets, sortedSets }: Keyspace, random: Random): void {
   hashes.limit.entries = [128, 4, 0][random.below(3)]!;
   sets.limit.ints = [512, 4, 0][random.below(3)]!;
   sets.limit.entries = [128, 4, 0][random.below(3)]!;
+  sortedSets.limit.entries = [128, 8, 0][random.below(3)]!;
 }

@@ -2,7 +2,7 @@
 import type { Random } from "../../../src/base/random.ts";
 import { KEEP_EXPIRY, NO_EXPIRY } from "../../../src/store/entry.ts";
 import { pick } from "../seeds.ts";
-import { type Model, typeOf } from "./model.ts";
+import { type Model, type Scores, typeOf } from "./model.ts";
 
 type Operation = (model: Model, random: Random) => void;
 
@@ -37,7 +37,7 @@ function randomDatabase(model: Model, random: Random): number {
 
 /** Does something with a key that exists, of the type that is asked for. */
 function withKey(
-  type: "string" | "list" | "set" | "hash" | "any",
+  type: "string" | "list" | "set" | "hash" | "zset" | "any",
   work: (model: Model, random: Random, index: number, key: string) => void,
 ): Operation {
   return (model, random) => {
@@ -95,6 +95,25 @@ const setFields: Operation = (model, random) => {
   model.setFields(index, key, pairs);
 };
 
+/** Whole scores and others, often equal ones; no -0, which the small form stores as 0. */
+export function randomScore(random: Random): number {
+  const score = pick(random, [random.below(5), random.int32() / 8, Infinity, -Infinity, 2 ** 62]);
+  return score === 0 ? 0 : score;
+}
+
+const addScored: Operation = (model, random) => {
+  const index = randomDatabase(model, random);
+  const key = randomKey(random);
+  const value = model.value(index, key);
+  if (value !== undefined && typeOf(value.data) !== "zset") return;
+  const count = random.below(12) === 0 ? 150 : 1 + random.below(4);
+  const pairs = Array.from(
+    { length: count },
+    () => [randomMember(random, false), randomScore(random)] as const,
+  );
+  model.addScored(index, key, pairs);
+};
+
 export const OPERATIONS: readonly Operation[] = [
   withKey("string", (model, random, index, key) => {
     const { length } = model.value(index, key)!.data as string;
@@ -106,6 +125,8 @@ export const OPERATIONS: readonly Operation[] = [
   set,
   push,
   push,
+  addScored,
+  addScored,
   addMembers,
   addMembers,
   setFields,
@@ -144,6 +165,11 @@ export const OPERATIONS: readonly Operation[] = [
     const count = 1 + random.below(random.below(10) === 0 ? fields.length : 3);
     const taken = Array.from({ length: count }, () => pick(random, fields));
     model.removeFields(index, key, ["none", ...taken]);
+  }),
+  withKey("zset", (model, random, index, key) => {
+    const { size } = model.value(index, key)!.data as Scores;
+    const count = 1 + random.below(10);
+    model.removeScored(index, key, random.below(size), count, random.below(2) === 0);
   }),
   withKey("any", (model, _, index, key) => model.remove(index, key)),
   withKey("any", (model, random, index, key) => {

@@ -1,5 +1,5 @@
 /** Snapshots in slices: the file is the state at the beginning, whatever happens meanwhile. */
-import { beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Clock } from "../../../../src/base/clock.ts";
 import { Random } from "../../../../src/base/random.ts";
 import { RdbReader } from "../../../../src/persistence/snapshot/reader.ts";
@@ -9,8 +9,18 @@ import { READY, RequestParser } from "../../../../src/protocol/request-parser.ts
 import { digestOfAll } from "../../../../src/store/digest.ts";
 import { Keyspace } from "../../../../src/store/keyspace.ts";
 import { forSeeds, pick } from "../../seeds.ts";
-import { Model, type State, setLimits, type Value } from "../../store/model.ts";
-import { operate } from "../../store/operations.ts";
+import {
+  Model,
+  type Scores,
+  type State,
+  setLimits,
+  sortedScores,
+  type Value,
+} from "../../store/model.ts";
+import { operate, randomScore } from "../../store/operations.ts";
+
+// Long computations, also on a busy machine.
+setDefaultTimeout(60_000);
 
 const model = new Model();
 const { space } = model;
@@ -102,6 +112,16 @@ function stateOfCommands(file: Uint8Array): State[] {
         state.set(key!, { ...old, data: fields });
         break;
       }
+      case "ZADD": {
+        expect(values.length).toBeLessThanOrEqual(128);
+        const scores = new Map(old.data as Scores);
+        for (let i = 0; i < values.length; i += 2) {
+          expect(scores.has(values[i + 1]!)).toEqual(false);
+          scores.set(values[i + 1]!, Number(values[i]!.replace("inf", "Infinity")));
+        }
+        state.set(key!, { ...old, data: sortedScores(scores) });
+        break;
+      }
       case "PEXPIREAT":
         state.set(key!, { ...old, expireAtMs: Number(values[0]) });
         break;
@@ -134,6 +154,7 @@ function operateOnLong(random: Random): void {
   const index = random.below(2);
   const list = `long list ${random.below(3)}`;
   const text = `long text ${random.below(3)}`;
+  const zset = `long zset ${random.below(3)}`;
   const set = `long set ${random.below(3)}`;
   const members = (below: number) =>
     Array.from({ length: 1 + random.below(below) }, () => `m${random.below(500)}`);
@@ -182,7 +203,23 @@ function operateOnLong(random: Random): void {
         model.setRange(index, text, random.below(length), "changed".repeat(random.below(20000)));
     },
     () => model.value(index, text) && model.append(index, text, "more".repeat(random.below(50000))),
-    () => model.remove(index, pick(random, [list, text, set, hash])),
+    () =>
+      model.addScored(
+        index,
+        zset,
+        members(100).map((member) => [member, randomScore(random)] as const),
+      ),
+    () => {
+      const size = (model.value(index, zset)?.data as Scores | undefined)?.size;
+      if (size === undefined) return;
+      const count = 1 + random.below(20);
+      model.removeScored(index, zset, random.below(size), count, random.below(2) === 0);
+    },
+    () => model.value(index, zset) && model.move(index, zset, 1 - index, zset),
+    () => model.value(index, zset) && model.expireAt(index, zset, model.nowMs + 100000),
+    () =>
+      model.value(index, zset) && model.copy(index, zset, index, `long zset ${random.below(3)}`),
+    () => model.remove(index, pick(random, [list, text, set, hash, zset])),
     () => model.value(index, list) && model.move(index, list, 1 - index, list),
     () => model.value(index, text) && model.expireAt(index, text, model.nowMs + 100000),
     () =>
@@ -196,7 +233,7 @@ function operateOnLong(random: Random): void {
 describe("a snapshot in slices", () => {
   for (const kind of ["RDB", "commands"] as const) {
     test(`as ${kind} is the state at its beginning, whatever happens meanwhile`, () =>
-      forSeeds(40, (random) => {
+      forSeeds(20, (random) => {
         model.reset();
         space.lists.limit.set(pick(random, [-2, 2, 16]));
         setLimits(space, random);
