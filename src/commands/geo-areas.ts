@@ -9,7 +9,7 @@
 import { GeoSearch } from "../base/geo-search.ts";
 import { latitudeOf, longitudeOf } from "../base/geohash.ts";
 import { NumberOrder } from "../base/number-order.ts";
-import type { SortedSet } from "../store/types/sorted-sets.ts";
+import type { SortedSet } from "../store/types/open-sorted-set.ts";
 import type { Context } from "./context.ts";
 import { point, readDouble, readPoint, readUnit, replyDistance, replyPoint } from "./geo.ts";
 import { storeSet } from "./sorted-set-ranges.ts";

@@ -12,7 +12,7 @@ import {
   writeGeohash,
 } from "../base/geohash.ts";
 import * as errors from "../protocol/errors.ts";
-import type { SortedSet } from "../store/types/sorted-sets.ts";
+import type { SortedSet } from "../store/types/open-sorted-set.ts";
 import type { Context } from "./context.ts";
 import { addMembers, CH, findMember, NX, openOrNull, scoresToAdd, XX } from "./sorted-sets.ts";
 import type { CommandSpec } from "./spec/command.ts";

@@ -3,7 +3,7 @@
  * ranks first: then its size is known, and LIMIT and REV are arithmetic.
  */
 import { parseBound } from "../base/double-text.ts";
-import type { SortedSet } from "../store/types/sorted-sets.ts";
+import type { SortedSet } from "../store/types/open-sorted-set.ts";
 import type { Context } from "./context.ts";
 import { GENERIC_EVENT, ZSET_EVENT } from "./events.ts";
 import { openOrNull, replyCount, replyMember, replyScored } from "./sorted-sets.ts";

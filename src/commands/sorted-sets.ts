@@ -8,7 +8,7 @@ import {
 } from "../base/double-text.ts";
 import type { Glob } from "../base/glob.ts";
 import * as errors from "../protocol/errors.ts";
-import { MEMBER_BYTES_MAX, type SortedSet } from "../store/types/sorted-sets.ts";
+import { MEMBER_BYTES_MAX, type SortedSet } from "../store/types/open-sorted-set.ts";
 import type { Context } from "./context.ts";
 import { ZSET_EVENT } from "./events.ts";
 import { readCursor, readScanOptions, scanSome } from "./scan-options.ts";

@@ -4,7 +4,7 @@ import { Element } from "../../memory/element.ts";
 import type { TableWalk } from "../../memory/table-walk.ts";
 import type { CommandWriter } from "../../protocol/command-writer.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
-import { MEMBER_BYTES_MAX, type SortedSet } from "../../store/types/sorted-sets.ts";
+import { MEMBER_BYTES_MAX, type SortedSet } from "../../store/types/open-sorted-set.ts";
 import type { NewValue, Ref, ValueWalk } from "../../store/value-type.ts";
 import { TYPE } from "../rdb/format.ts";
 import type { RdbInput } from "../rdb/input.ts";

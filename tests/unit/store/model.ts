@@ -12,8 +12,8 @@ import { HASH, KEEP_EXPIRY, LIST, NO_EXPIRY, SET, ZSET } from "../../../src/stor
 import { Keyspace } from "../../../src/store/keyspace.ts";
 import type { OpenHash } from "../../../src/store/types/hashes.ts";
 import type { List } from "../../../src/store/types/lists.ts";
+import type { SortedSet } from "../../../src/store/types/open-sorted-set.ts";
 import type { OpenSet } from "../../../src/store/types/sets.ts";
-import type { SortedSet } from "../../../src/store/types/sorted-sets.ts";
 
 /** The scores of a sorted set by member, in the order of the set. */
 export class Scores extends Map<string, number> {
