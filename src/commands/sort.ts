@@ -203,7 +203,9 @@ function addGet({ args }: Context, index: number): void {
 function addText(list: TextList, element: Element): boolean {
   const length = element.isInteger ? DIGITS : element.length;
   if (!list.hasRoom(length)) return false;
-  list.close(element.writeText(list.bytes, list.reserve(length)));
+  // Room first: it may come with another buffer.
+  const at = list.reserve(length);
+  list.close(element.writeText(list.bytes, at));
   return true;
 }
 

@@ -52,6 +52,15 @@ for (const [type, add] of [
   ["list", "RPUSH k"],
   ["set", "SADD k"],
 ] as const) {
+  oracleTest("long elements", [
+    { call: ["RPUSH", "l", "b".repeat(9000), "1", "a".repeat(100000), ""] },
+    "SORT l ALPHA",
+    "SORT l BY nosort",
+    "SORT l",
+    "SORT l ALPHA LIMIT 1 2 STORE d",
+    "LRANGE d 0 -1",
+  ]);
+
   oracleTest(`a ${type} of numbers`, [
     `${add} ${NUMBERS.join(" ")}`,
     ...WEIGHTS,
