@@ -289,10 +289,22 @@ function combine(c: Context, operation: Operation): void {
   result.discard();
 }
 
+/** The result of the operation, in the form that is stored. */
+function storedResultOf(c: Context, operation: Operation, options: Options): SortedSet {
+  const result = resultOf(c, operation, options);
+  try {
+    result.shrink();
+  } catch (error) {
+    result.discard();
+    throw error;
+  }
+  return result;
+}
+
 function combineAndStore(c: Context, operation: Operation): void {
   const options = readOptions(c, 2, `z${operation}store`, operation);
   if (options !== null) {
-    storeSet(c, resultOf(c, operation, options), `z${operation}store`);
+    storeSet(c, storedResultOf(c, operation, options), `z${operation}store`);
   }
 }
 

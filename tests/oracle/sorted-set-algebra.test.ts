@@ -54,6 +54,14 @@ inBothForms("what is returned", [
   ...each("ZINTERCARD 2 a b LIMIT %", ["-1", "x", ...NO_INTEGERS]),
 ]);
 
+inBothForms("zeros with a sign", [
+  "ZADD a -1 x 0 y 1 z",
+  "ZUNION 1 a WEIGHTS 0 WITHSCORES",
+  "ZINTER 2 a a WEIGHTS 0 0 AGGREGATE MIN WITHSCORES",
+  "ZUNIONSTORE d 1 a WEIGHTS 0",
+  "ZRANGE d 0 -1 WITHSCORES",
+]);
+
 inBothForms("what is stored", [
   ...SOURCES,
   ...OPERATIONS.flatMap((operation) =>

@@ -673,9 +673,13 @@ export class SortedSet implements Collection {
     return true;
   }
 
-  /** Adds all members to the tree. The set takes the small form if it may. */
+  /** Adds all members to the tree. */
   endBulk(): void {
     while (!this.rankSome());
+  }
+
+  /** Takes the small form if the set may have it; as in Redis only where the set is stored, because -0 becomes 0. */
+  shrink(): void {
     const { entries, memberBytes } = this.#limit;
     if (this.length > entries) return;
     this.rewind();

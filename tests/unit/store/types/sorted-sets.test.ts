@@ -56,6 +56,7 @@ test("a set that is built in bulk takes the form that fits", () => {
       set.addBulk(bytes, 0, bytes.length, score);
     }
     set.endBulk();
+    set.shrink();
     const key = latin1(`bulk ${count}`);
     const ref = set.addTo(db, key, 0, key.length);
     expect([sortedSets.encoding(ref), sortedSets.count(ref)]).toEqual([encoding, count]);
