@@ -410,8 +410,6 @@ const NOT_DRAWN: Readonly<Record<string, string>> = {
   restore: "it takes what DUMP returns",
   sunioncard: "Redis has it since 8.10",
   sdiffcard: "Redis has it since 8.10",
-  sort: "texts are in the order of the locale in Redis",
-  sort_ro: "as SORT",
   wait: "it waits for replicas, of which there are none",
   pfselftest: "it is about no data",
   sort: "its results of equal weights follow another order in sets; sort.test.ts compares it",
