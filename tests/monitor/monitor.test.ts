@@ -55,8 +55,8 @@ describe.skipIf(without("tmux"))("the monitor", () => {
           `figures in ${size.width}x${size.height}`,
           (screen) =>
             screen.includes("─ Keys ─") &&
-            screen.split("\n")[2]!.length === size.width &&
-            screen.split("\n")[size.height - 2]!.endsWith("┘") &&
+            screen.split("\n")[2]?.length === size.width &&
+            screen.split("\n")[size.height - 2]?.endsWith("┘") === true &&
             /─ Operations ─* [\d,]+\/s ─/.test(screen),
         );
         expect(text.split("\n")).toHaveLength(size.height);
