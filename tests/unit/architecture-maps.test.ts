@@ -12,14 +12,18 @@ const SOURCE = join(import.meta.dir, "../../src");
  */
 const MAPS: Readonly<Record<string, string>> = {
   "commands/events.ts": "letters of notify-keyspace-events",
+  "commands/hash-scans.ts": "numbers",
+  "commands/sorted-sets.ts": "numbers",
   "commands/spec/command-table.ts": "names of commands",
   "commands/spec/command.ts": "flags and subcommands of the table of commands",
   "memory/heap.ts": "numbers",
   "memory/quicklist-walk.ts": "numbers",
+  "memory/table-walk.ts": "numbers",
   "persistence/aof/aof-parts.ts": "files of the operator",
   "persistence/aof/manifest.ts": "files of the operator",
   "persistence/snapshot/reader.ts":
     "types of values, which are numbers; at most 100 auxiliary fields",
+  "persistence/values/hash.ts": "ids of a file's templates, which are numbers",
   "pubsub/pubsub.ts": "objects",
   "replication/replica-feeds.ts": "numbers",
   "server/clients.ts": "numbers",
@@ -40,7 +44,9 @@ const MAPS: Readonly<Record<string, string>> = {
   "server/faults.ts": "kinds of faults, at most 100",
   "server/figures/latency-monitor.ts": "names of the server's own events",
   "server/info/info.ts": "names of sections",
+  "store/field-expiry.ts": "numbers",
   "store/keyspace.ts": "numbers",
+  "store/types/open-sorted-set.ts": "numbers",
   "store/types/text-walk.ts": "numbers",
   "store/value-guards.ts": "numbers",
 };

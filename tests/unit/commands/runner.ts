@@ -44,6 +44,7 @@ export class CommandRunner {
     this.#client = { database: this.space.databases[0]! } as Client;
     const services = {
       config: { number: (name: string) => DIRECTIVES[name]! },
+      persistence: { isValkey: false },
       events: {
         active: true,
         changed: (
