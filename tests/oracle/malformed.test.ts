@@ -227,6 +227,9 @@ function isNewerThanOracle(name: string, args: readonly string[]): boolean {
     case "bitop":
       // Redis 8.2 has these operations.
       return /^(diff1?|andor|one)$/i.test(args[0] ?? "");
+    case "set":
+      // Redis 8.4 has these comparisons.
+      return args.some((arg) => /^if(d?eq|d?ne)$/i.test(arg));
     case "zrank":
     case "zrevrank":
       // Redis 7.2 takes one argument more, WITHSCORE.

@@ -465,7 +465,7 @@ const OWN_VALUES: Readonly<Record<string, string>> = {
 
 /** Directives of later versions, of Valkey, and lines that are no values. */
 const NOT_IN_ORACLE = [
-  ...["aof-rewrite-cpulist", "bgsave-cpulist", "bio-cpulist", "server-cpulist"],
+  ...["aof-rewrite-cpulist", "bgsave-cpulist", "bio-cpulist", "server-cpulist", "rdb-dialect"],
   ...["set-max-listpack-entries", "set-max-listpack-value", "locale-collate"],
   ...["cluster-announce-human-nodename", "hide-user-data-from-log", "unixsocketgroup"],
   ...["repl-rdb-channel", "replica-full-sync-buffer-limit", "dual-channel-replication-enabled"],
