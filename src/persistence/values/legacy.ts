@@ -13,7 +13,7 @@
  *
  * The bytes come from outside: a reader looks at no byte beyond them, and `isDamaged` says after
  * `next` has returned false whether that was the end or damage. `next` fills an `Element`, whose
- * strings point into the bytes that were opened; `recode` makes it ready to be written.
+ * strings point into the bytes that were opened; `canonicalize` makes it ready to be written.
  *
  * Source: the format descriptions at the head of Redis's ziplist.c and zipmap.c.
  */
